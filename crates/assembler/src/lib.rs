@@ -1,0 +1,1 @@
+//! Layers to an OCI image: parallel build, manifest, config, layout, archive

@@ -1,0 +1,1 @@
+//! Debian packages: unpacked in parallel, configured by dpkg in the sandbox

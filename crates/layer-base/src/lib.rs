@@ -1,0 +1,1 @@
+//! Strata layer 0: Debian system, build tools, CUDA and cuDNN

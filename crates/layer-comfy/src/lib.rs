@@ -1,0 +1,1 @@
+//! Strata layer 5: ComfyUI, Manager, frontend, custom nodes

@@ -1,0 +1,1 @@
+//! Strata layer 4: attention and other kernels

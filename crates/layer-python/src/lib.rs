@@ -1,0 +1,1 @@
+//! Strata layer 1: Python, pip, setuptools, wheel

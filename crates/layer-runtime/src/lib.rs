@@ -1,0 +1,1 @@
+//! Strata layer 6: entrypoint, user scripts, image config

@@ -1,0 +1,1 @@
+//! Strata layer 2: PyTorch, torchvision, torchaudio, triton

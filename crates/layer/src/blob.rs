@@ -1,0 +1,127 @@
+//! The finished layer: parts on disk, what it adds to the image's config, what is inside.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use lock::Sha256;
+use serde::{Deserialize, Serialize};
+use store::Key;
+
+use crate::Compression;
+
+/// A finished layer: one or more OCI layers ("parts") as files in the store, with what the layer
+/// adds to the image's config.
+#[derive(Debug, Clone)]
+pub struct LayerBlob {
+    /// The layer's name.
+    pub name: String,
+    /// Its parts, lowest first.
+    pub parts: Vec<Part>,
+    /// What it adds to the image's config.
+    pub config: ConfigPatch,
+    /// The packages inside.
+    pub packages: Vec<Package>,
+    /// How long it took to have it.
+    pub took: Duration,
+}
+
+/// One OCI layer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Part {
+    /// What it holds, for history and tables: `torch`, `base 2/3`.
+    pub name: String,
+    /// sha256 of the blob as it is stored and transferred.
+    pub digest: Sha256,
+    /// sha256 of the tar inside (OCI `diff_id`).
+    pub diff_id: Sha256,
+    /// Size of the blob in bytes.
+    pub size: u64,
+    /// Size of the tar in bytes.
+    pub diff_size: u64,
+    /// How it is compressed.
+    pub compression: Compression,
+    /// The blob in the store.
+    #[serde(skip)]
+    pub path: PathBuf,
+    /// The recipe key that it stands under.
+    #[serde(skip, default = "Key::zero")]
+    pub key: Key,
+    /// Whether it was built now or found in the store, and why.
+    #[serde(skip)]
+    pub origin: PartOrigin,
+}
+
+impl Part {
+    /// The OCI media type of the blob.
+    pub fn media_type(&self) -> &'static str {
+        match self.compression {
+            Compression::Zstd { .. } => "application/vnd.oci.image.layer.v1.tar+zstd",
+            Compression::Gzip { .. } => "application/vnd.oci.image.layer.v1.tar+gzip",
+        }
+    }
+}
+
+/// Whether a part was built or found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum PartOrigin {
+    /// Found in the store under its recipe key.
+    #[default]
+    Reused,
+    /// Built now; why.
+    Built(&'static str),
+}
+
+/// A package inside a layer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Package {
+    /// `deb`, `wheel` or `source`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// What a layer adds to the OCI image config. The assembler merges the patches, lowest layer first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigPatch {
+    /// Variables to set; a higher layer's value replaces a lower one's.
+    pub env: BTreeMap<String, String>,
+    /// Folders to put in front of `PATH`, the first one first.
+    pub path: Vec<String>,
+    /// Folders to put in front of `LD_LIBRARY_PATH`, the first one first.
+    pub library_path: Vec<String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// The user, if the layer sets one.
+    pub user: Option<String>,
+    /// The working directory, if the layer sets one.
+    pub working_dir: Option<String>,
+    /// The entrypoint, if the layer sets one.
+    pub entrypoint: Option<Vec<String>>,
+    /// The command, if the layer sets one.
+    pub cmd: Option<Vec<String>>,
+    /// Ports, as `8188/tcp`.
+    pub exposed_ports: Vec<String>,
+    /// Volumes.
+    pub volumes: Vec<String>,
+    /// The signal that stops it.
+    pub stop_signal: Option<String>,
+    /// The health check.
+    pub healthcheck: Option<HealthCheck>,
+}
+
+/// A health check, as Docker's image config knows it (the OCI config has no word for it, and
+/// engines that do not know the key pass over it).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthCheck {
+    /// The command, `["CMD", …]`.
+    pub test: Vec<String>,
+    /// Between two checks.
+    pub interval: Duration,
+    /// How long one may take.
+    pub timeout: Duration,
+    /// How long failures do not count after the start.
+    pub start_period: Duration,
+    /// How many failures in a row make it unhealthy.
+    pub retries: u32,
+}

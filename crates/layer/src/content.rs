@@ -1,0 +1,112 @@
+//! What a file holds: a stream of known length that can be read as often as needed.
+
+use std::{
+    fmt,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// An error of any kind, from whoever made the content.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The bytes of one file. They are produced anew for every reading and are never held whole in
+/// memory by what reads them.
+pub trait Content: Send + Sync + fmt::Debug {
+    /// Length in bytes.
+    fn size(&self) -> u64;
+
+    /// Writes all the bytes, in order, verified as far as the source has a checksum for them.
+    ///
+    /// # Errors
+    /// A source that cannot be read or is not what it claims; or an error of `out`.
+    fn copy_to(&self, out: &mut dyn Write) -> Result<(), BoxError>;
+}
+
+impl Content for Vec<u8> {
+    fn size(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn copy_to(&self, out: &mut dyn Write) -> Result<(), BoxError> {
+        Ok(out.write_all(self)?)
+    }
+}
+
+/// A file on disk, or a stretch of one.
+#[derive(Debug, Clone)]
+pub struct FileContent {
+    path: Arc<PathBuf>,
+    offset: u64,
+    size: u64,
+}
+
+impl FileContent {
+    /// A whole file of `size` bytes.
+    pub fn whole(path: impl Into<PathBuf>, size: u64) -> Self {
+        Self { path: Arc::new(path.into()), offset: 0, size }
+    }
+
+    /// `size` bytes from `offset` on; many stretches can share one path.
+    pub fn stretch(path: Arc<PathBuf>, offset: u64, size: u64) -> Self {
+        Self { path, offset, size }
+    }
+
+    /// The file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Content for FileContent {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn copy_to(&self, out: &mut dyn Write) -> Result<(), BoxError> {
+        use std::os::unix::fs::FileExt;
+        let file = fs_err::File::open(self.path.as_path())?;
+        let mut buffer = vec![0; self.size.clamp(1, 256 * 1024) as usize];
+        let mut done = 0;
+        while done < self.size {
+            let want = (self.size - done).min(buffer.len() as u64) as usize;
+            let got = file.file().read_at(&mut buffer[..want], self.offset + done)?;
+            if got == 0 {
+                let path = self.path.display();
+                let message = format!("{path} ends {} bytes early", self.size - done);
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message).into());
+            }
+            out.write_all(&buffer[..got])?;
+            done += got as u64;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a content whole into memory. For small files only: `limit` is in bytes.
+///
+/// # Errors
+/// As [`Content::copy_to`]; a content larger than `limit`.
+pub fn read_small(content: &dyn Content, limit: u64) -> Result<Vec<u8>, BoxError> {
+    if content.size() > limit {
+        let message = format!("{} bytes, at most {limit} expected", content.size());
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message).into());
+    }
+    let mut bytes = Vec::with_capacity(content.size() as usize);
+    content.copy_to(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Copies a reader into `out` and insists on exactly `size` bytes.
+///
+/// # Errors
+/// A reader that gives fewer or more bytes; errors of either side.
+pub fn copy_exact(reader: &mut dyn Read, size: u64, out: &mut dyn Write) -> Result<(), BoxError> {
+    let copied = io::copy(&mut reader.take(size + 1), out)?;
+    if copied == size {
+        return Ok(());
+    }
+    let found = if copied > size { "more".to_owned() } else { copied.to_string() };
+    let message = format!("declared size is {size} bytes, found {found}");
+    Err(io::Error::new(io::ErrorKind::InvalidData, message).into())
+}

@@ -1,0 +1,66 @@
+//! Where and how layers are built: the store, the thread pool, the compression, the progress.
+
+use std::sync::Arc;
+
+use store::{Fetcher, Progress, Store};
+
+use crate::{Compression, Error, Result, slots::Slots};
+
+/// Everything that a build needs and that is not part of its recipe, except for the compression,
+/// which is part of every part's recipe key.
+///
+/// All layers of a build share one context. The pool is the context's own: a build may be started
+/// from any thread, one of rayon's global pool included.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Downloads, blobs and results.
+    pub store: Store,
+    /// How artifacts come into the store.
+    pub fetcher: Fetcher,
+    /// How parts are compressed.
+    pub compression: Compression,
+    /// Whether results in the store may be used; `false` makes everything anew from the downloads.
+    pub reuse: bool,
+    /// Who hears of progress and warnings.
+    pub progress: Arc<dyn Progress>,
+    pub(crate) pool: Arc<rayon::ThreadPool>,
+    pub(crate) slots: Arc<Slots>,
+}
+
+impl Context {
+    /// A context with the default compression, reuse, and a pool as large as
+    /// `RAYON_NUM_THREADS` or the machine says.
+    ///
+    /// # Errors
+    /// [`Error::Worker`] when the system gives no threads.
+    pub fn new(store: Store, fetcher: Fetcher) -> Result<Self> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .thread_name(|index| format!("strata-{index}"))
+            .build()
+            .map_err(|error| Error::Worker(format!("starting the thread pool: {error}")))?;
+        let slots = Arc::new(Slots::new(pool.current_num_threads().min(8)));
+        let progress = fetcher.progress().clone();
+        let compression = Compression::default();
+        Ok(Self { store, fetcher, compression, reuse: true, progress, pool: Arc::new(pool), slots })
+    }
+
+    /// The context that `layer_*::build()` uses: the default store (`STRATA_STORE`, else the
+    /// user's cache folder) and the machine's places to fetch from.
+    ///
+    /// # Errors
+    /// A store that cannot be opened; settings that cannot be read.
+    pub fn from_env() -> Result<Self> {
+        let store = Store::open_default()?;
+        Self::new(store, Fetcher::from_env()?)
+    }
+
+    /// How many threads compress and unpack at once.
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// Runs `work` inside the context's thread pool, so that rayon's parallel iterators use it.
+    pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.pool.install(work)
+    }
+}

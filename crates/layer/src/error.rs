@@ -1,0 +1,119 @@
+//! What can go wrong between a layer's recipe and its blob.
+
+use std::path::PathBuf;
+
+use crate::BoxError;
+
+/// The result of building a layer.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a layer could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Two entries want the same path.
+    #[error("the path {path} stands twice")]
+    DuplicatePath {
+        /// The path in the image.
+        path: String,
+    },
+    /// An entry lies below something that is not a folder.
+    #[error("{path} lies below {parent}, which is a {kind}")]
+    NotAFolder {
+        /// The entry's path.
+        path: String,
+        /// The parent's path.
+        parent: String,
+        /// What the parent is.
+        kind: &'static str,
+    },
+    /// An artifact is not what it should be.
+    #[error("{artifact}: {source}")]
+    Artifact {
+        /// The artifact, as a person calls it.
+        artifact: String,
+        /// What its format's crate said.
+        source: BoxError,
+    },
+    /// A file's bytes could not be had while the layer was written.
+    #[error("{path}: {source}")]
+    Content {
+        /// The path in the image.
+        path: String,
+        /// What the content's maker said.
+        source: BoxError,
+    },
+    /// Content gave another number of bytes than it had announced.
+    #[error("{path}: announced {expected} bytes, gave {found}")]
+    ContentSize {
+        /// The path in the image.
+        path: String,
+        /// Announced size, in bytes.
+        expected: u64,
+        /// What came, in bytes.
+        found: u64,
+    },
+    /// A step of a layer's recipe failed.
+    #[error("{step}: {source}")]
+    Step {
+        /// What was being done.
+        step: String,
+        /// Why it failed.
+        source: BoxError,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The lock is not usable.
+    #[error(transparent)]
+    Lock(#[from] lock::Error),
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A codec refused.
+    #[error("cannot compress a layer with {codec}: {message}")]
+    Codec {
+        /// The codec, with version and settings.
+        codec: String,
+        /// What it said.
+        message: String,
+    },
+    /// A level that the codec does not have.
+    #[error("{codec} has no level {level} (levels {lowest} to {highest})")]
+    Level {
+        /// `zstd` or `gzip`.
+        codec: &'static str,
+        /// What was asked for.
+        level: i32,
+        /// The lowest that there is.
+        lowest: i32,
+        /// The highest that there is.
+        highest: i32,
+    },
+    /// A thread of the build ended without a result.
+    #[error("a worker thread ended without a result while {0}")]
+    Worker(String),
+}
+
+impl Error {
+    /// An error about an artifact, from its format's crate.
+    pub fn artifact(
+        artifact: impl std::fmt::Display,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self::Artifact { artifact: artifact.to_string(), source: Box::new(source) }
+    }
+
+    /// An error in a step of a recipe.
+    pub fn step(
+        step: impl Into<String>,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self::Step { step: step.into(), source: Box::new(source) }
+    }
+}

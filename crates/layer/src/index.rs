@@ -1,0 +1,93 @@
+//! What a part holds, file by file, kept beside the blob: for finding files that two layers own,
+//! and for whoever wants to look inside without unpacking.
+
+use std::io::Write;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Entry, Error, Kind, Part, Result};
+
+/// The store's kind for indexes.
+pub(crate) const KIND: &str = "index";
+
+/// One entry of a part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Path in the image, relative to the root; bytes that are not UTF-8 are replaced.
+    pub path: String,
+    /// What it is.
+    pub kind: FileKind,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner's number.
+    pub uid: u32,
+    /// Group's number.
+    pub gid: u32,
+    /// Size in bytes; 0 for what is not a file.
+    pub size: u64,
+    /// blake3 of the content, in hexadecimal, for files; the target for links.
+    pub content: String,
+}
+
+/// What a [`FileRecord`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileKind {
+    /// A folder.
+    Dir,
+    /// A regular file.
+    File,
+    /// A symbolic link.
+    Symlink,
+    /// A hard link.
+    Hardlink,
+}
+
+pub(crate) fn record(entry: &Entry, hash: Option<blake3::Hash>) -> FileRecord {
+    let (kind, size, content) = match &entry.kind {
+        Kind::Dir => (FileKind::Dir, 0, String::new()),
+        Kind::File(content) => {
+            let hash = hash.map(|hash| hash.to_hex().to_string()).unwrap_or_default();
+            (FileKind::File, content.size(), hash)
+        }
+        Kind::Symlink(target) => {
+            (FileKind::Symlink, 0, String::from_utf8_lossy(target).into_owned())
+        }
+        Kind::Hardlink(target) => (FileKind::Hardlink, 0, target.to_string()),
+    };
+    let path = entry.path.to_string();
+    FileRecord { path, kind, mode: entry.mode, uid: entry.uid, gid: entry.gid, size, content }
+}
+
+/// The store's key of the index of the part with this diff-id: the same for every compression.
+fn key(part: &Part) -> store::Key {
+    let mut key = store::KeyBuilder::new("strata index 1");
+    key.field("diff id", part.diff_id.0);
+    key.finish()
+}
+
+pub(crate) fn write(store: &store::Store, part: &Part, files: &[FileRecord]) -> Result<()> {
+    let failed = |message: String| Error::Codec { codec: "index".to_owned(), message };
+    let json = serde_json::to_vec(files).map_err(|error| failed(error.to_string()))?;
+    let packed = zstd::bulk::compress(&json, 3).map_err(|error| failed(error.to_string()))?;
+    let mut out = store.file_writer(KIND, &key(part))?;
+    out.write_all(&packed).map_err(|source| Error::Io { path: "the store's index".into(), source })?;
+    out.commit()?;
+    Ok(())
+}
+
+/// Reads the index of a part.
+///
+/// # Errors
+/// [`Error::Io`] when the store has no index for it, or a damaged one.
+pub fn read_index(store: &store::Store, part: &Part) -> Result<Vec<FileRecord>> {
+    let path = store.file_path(KIND, &key(part));
+    let io = |source| Error::Io { path: path.clone(), source };
+    let packed = std::fs::File::open(&path).map_err(io)?;
+    let reader = zstd::Decoder::new(packed).map_err(io)?;
+    serde_json::from_reader(std::io::BufReader::new(reader)).map_err(|error| io(error.into()))
+}
+
+pub(crate) fn exists(store: &store::Store, part: &Part) -> bool {
+    store.has_file(KIND, &key(part))
+}

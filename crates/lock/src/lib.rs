@@ -1,0 +1,22 @@
+//! Editions and lock files, as types: what a lock may say, read and checked. No I/O beyond reading
+//! one file, no network, no resolution.
+//!
+//! A lock names content, never places: every entry has a name, a version, a file name, a size in
+//! bytes and a sha256. Where to fetch it from is `store`'s business.
+//!
+//! The lock of the default edition ships inside this crate ([`Lock::starter`]), so that a project
+//! which depends on one layer crate needs no file of ours.
+
+mod artifact;
+mod digest;
+mod entry;
+mod error;
+mod layer_name;
+mod lock_file;
+
+pub use artifact::{Artifact, Origin};
+pub use digest::Sha256;
+pub use entry::{Deb, DebianSuite, Image, Owner, Python, Source, SourceKind, Wheel};
+pub use error::{Error, Result};
+pub use layer_name::LayerName;
+pub use lock_file::{Lock, VERSION};

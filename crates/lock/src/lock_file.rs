@@ -1,0 +1,226 @@
+//! The lock file as a whole: reading, checking, and asking it for a layer's part.
+
+use std::{collections::BTreeSet, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Artifact, Deb, DebianSuite, Error, Image, LayerName, Owner, Python, Result, Source, Wheel,
+};
+
+/// The format version that this crate reads and writes.
+pub const VERSION: u32 = 1;
+
+/// A lock file: everything that one edition is made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Lock {
+    /// Format version of the file.
+    pub version: u32,
+    /// The edition that it belongs to.
+    pub edition: String,
+    /// When it was made (RFC 3339, UTC); the image's `created`.
+    pub created: String,
+    /// The OCI platform, such as `linux/amd64`.
+    pub platform: String,
+    /// The Debian suite.
+    pub debian: DebianSuite,
+    /// The interpreter.
+    pub python: Python,
+    /// What the edition adds to the image's config.
+    #[serde(default)]
+    pub image: Image,
+    /// Who owns what several wheels bring.
+    #[serde(default, rename = "owner", skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<Owner>,
+    /// Debian packages of all layers.
+    #[serde(default, rename = "deb", skip_serializing_if = "Vec::is_empty")]
+    pub debs: Vec<Deb>,
+    /// Wheels of all layers.
+    #[serde(default, rename = "wheel", skip_serializing_if = "Vec::is_empty")]
+    pub wheels: Vec<Wheel>,
+    /// Trees of all layers.
+    #[serde(default, rename = "source", skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
+}
+
+impl Lock {
+    /// Parses a lock's text. `name` stands in messages: a path, or an edition's name.
+    ///
+    /// # Errors
+    /// Text that is not a lock, a format newer than [`VERSION`], or entries that contradict
+    /// each other.
+    pub fn parse(text: &str, name: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let syntax = |source| Error::Syntax { name: name.to_owned(), source: Box::new(source) };
+        // The version first: a newer format may have keys that this one calls unknown.
+        let Version { version } = toml::from_str(text).map_err(syntax)?;
+        if version != VERSION {
+            return Err(Error::Version { name: name.to_owned(), found: version, known: VERSION });
+        }
+        let lock: Self = toml::from_str(text).map_err(syntax)?;
+        lock.check(name)?;
+        Ok(lock)
+    }
+
+    /// Reads and parses a lock file.
+    ///
+    /// # Errors
+    /// As [`Lock::parse`], and when the file cannot be read.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// The lock of the default edition, `starter`, which ships inside this crate.
+    ///
+    /// # Errors
+    /// None in a released crate: a test reads the same text.
+    pub fn starter() -> Result<Self> {
+        Self::parse(include_str!("../editions/starter.lock"), "starter")
+    }
+
+    /// Debian packages of `layer`, in the lock's order.
+    pub fn debs_of(&self, layer: LayerName) -> impl Iterator<Item = &Deb> {
+        self.debs.iter().filter(move |deb| deb.layer == layer)
+    }
+
+    /// Wheels of `layer`, in the lock's order.
+    pub fn wheels_of(&self, layer: LayerName) -> impl Iterator<Item = &Wheel> {
+        self.wheels.iter().filter(move |wheel| wheel.layer == layer)
+    }
+
+    /// Trees of `layer`, in the lock's order.
+    pub fn sources_of(&self, layer: LayerName) -> impl Iterator<Item = &Source> {
+        self.sources.iter().filter(move |source| source.layer == layer)
+    }
+
+    /// Every artifact that the lock names, each once, in the lock's order.
+    pub fn artifacts(&self) -> Vec<Artifact> {
+        let mut seen = BTreeSet::new();
+        let debs = self.debs.iter().map(Deb::artifact);
+        let wheels = self.wheels.iter().map(Wheel::artifact);
+        let sources = self.sources.iter().map(Source::artifact);
+        debs.chain(wheels).chain(sources).filter(|artifact| seen.insert(artifact.sha256)).collect()
+    }
+
+    fn check(&self, name: &str) -> Result<()> {
+        let fail = |entry: String, problem: String| {
+            Err(Error::Inconsistent { name: name.to_owned(), entry, problem })
+        };
+        if self.created.parse::<jiff::Timestamp>().is_err() {
+            let problem = format!("expected an RFC 3339 time in UTC, found {:?}", self.created);
+            return fail("created".to_owned(), problem);
+        }
+        let mut names = BTreeSet::new();
+        for deb in &self.debs {
+            if !names.insert(&deb.name) {
+                return fail(format!("deb {}", deb.name), "stands twice".to_owned());
+            }
+        }
+        for deb in &self.debs {
+            for wanted in deb.depends.iter().chain(&deb.pre_depends) {
+                if !names.contains(wanted) {
+                    let problem = format!("depends on {wanted}, which is not in the lock");
+                    return fail(format!("deb {}", deb.name), problem);
+                }
+            }
+        }
+        let mut names = BTreeSet::new();
+        for wheel in &self.wheels {
+            if !names.insert(&wheel.name) {
+                return fail(format!("wheel {}", wheel.name), "stands twice".to_owned());
+            }
+        }
+        for source in &self.sources {
+            if !source.to.starts_with('/') {
+                let problem = format!("`to` must be an absolute path, found {:?}", source.to);
+                return fail(format!("source {}", source.name), problem);
+            }
+        }
+        for owner in &self.owners {
+            if !names.contains(&owner.package) {
+                let problem = format!("package {} is not in the lock", owner.package);
+                return fail(format!("owner {}", owner.path), problem);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = r#"
+        version = 1
+        edition = "t"
+        created = "2026-11-23T00:00:00Z"
+        platform = "linux/amd64"
+        [debian]
+        suite = "forky"
+        architecture = "amd64"
+        components = ["main"]
+        date = "2026-10-30T08:08:01Z"
+        [python]
+        version = "3.14.8"
+        tag = "cp314"
+        interpreter = "/usr/bin/python3.14"
+        purelib = "/usr/local/lib/python3.14/dist-packages"
+        platlib = "/usr/local/lib/python3.14/dist-packages"
+        scripts = "/usr/local/bin"
+        headers = "/usr/local/include/python3.14"
+        data = "/usr/local"
+        [image]
+        title = "t"
+    "#;
+
+    #[test]
+    fn the_shipped_lock_is_whole() {
+        let lock = Lock::starter().unwrap();
+        assert_eq!(lock.edition, "starter");
+        for layer in [LayerName::Base, LayerName::Python] {
+            assert!(lock.debs_of(layer).next().is_some(), "{layer} has no Debian packages");
+        }
+        let torch = lock.wheels.iter().find(|wheel| wheel.name == "torch").unwrap();
+        assert_eq!((torch.layer, torch.requested), (LayerName::Torch, true));
+        assert!(lock.sources_of(LayerName::Comfy).any(|source| source.name == "ComfyUI"));
+    }
+
+    #[test]
+    fn writing_and_reading_agree() {
+        let lock = Lock::starter().unwrap();
+        let text = toml::to_string(&lock).unwrap();
+        assert_eq!(Lock::parse(&text, "again").unwrap(), lock);
+    }
+
+    #[test]
+    fn a_newer_format_says_so() {
+        let text = HEAD.replace("version = 1", "version = 9\nfuture = true");
+        let error = Lock::parse(&text, "t.lock").unwrap_err().to_string();
+        assert!(error.contains("lock format 9 is newer"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_key_names_line_and_key() {
+        let text = format!("{HEAD}\ntitel = \"x\"\n");
+        let error = Lock::parse(&text, "t.lock").unwrap_err().to_string();
+        assert!(error.contains("titel") && error.contains("line"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_dependency_is_named() {
+        let text = format!(
+            "{HEAD}\n[[deb]]\nlayer = \"base\"\nname = \"a\"\nversion = \"1\"\n\
+             architecture = \"all\"\nfilename = \"pool/a.deb\"\nsize = 1\nsha256 = \"{}\"\n\
+             depends = [\"b\"]\n",
+            "ab".repeat(32)
+        );
+        let error = Lock::parse(&text, "t.lock").unwrap_err().to_string();
+        assert_eq!(error, "t.lock: deb a: depends on b, which is not in the lock");
+    }
+}

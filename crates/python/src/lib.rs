@@ -1,0 +1,1 @@
+//! The image's Python: its interpreter's root, bytecode, and wheels as layer parts

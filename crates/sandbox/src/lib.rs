@@ -1,0 +1,1 @@
+//! Runs a program of the image's own, offline, in namespaces

@@ -1,0 +1,338 @@
+//! How artifacts come into the store: verified once, fetched at most once at a time, from the
+//! places that `places` knows. One file for each step: `source` finds addresses, `attempt` asks
+//! one of them, `partial` holds what has come so far.
+
+mod attempt;
+mod client;
+mod html;
+mod index;
+mod partial;
+mod source;
+
+use std::{
+    fmt, io,
+    io::Read,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use lock::{Artifact, Sha256};
+use sha2::Digest;
+
+use crate::{
+    Error, Places, Progress, ProgressTask, Result, Silent, Store, TaskKind, Tried, error::io_at,
+    store::is_file_of_size,
+};
+use attempt::Failure;
+use client::Client;
+use index::Pages;
+use partial::Partial;
+
+/// How many artifacts are fetched at a time.
+const AT_ONCE: usize = 8;
+
+/// How artifacts come into the store. Cheap to clone; clones share connections and index pages.
+#[derive(Clone)]
+pub struct Fetcher(Arc<Inner>);
+
+struct Inner {
+    places: Places,
+    progress: Arc<dyn Progress>,
+    offline: bool,
+    client: Client,
+    pages: Pages,
+    patience: Patience,
+}
+
+/// How often a place that may answer better later is asked.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// How many times all places are asked, and how many times one resumes in each.
+    tries: u32,
+    /// The wait before the second time; it doubles after that.
+    wait: Duration,
+}
+
+impl fmt::Debug for Fetcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetcher")
+            .field("places", &self.0.places)
+            .field("progress", &self.0.progress)
+            .field("offline", &self.0.offline)
+            .field("patience", &self.0.patience)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Fetcher {
+    /// A fetcher for this machine's places, online, that tells nobody of its progress.
+    ///
+    /// # Errors
+    /// As [`Places::from_env`].
+    pub fn from_env() -> Result<Self> {
+        Ok(Self::new(Places::from_env()?, Arc::new(Silent), false))
+    }
+
+    /// A fetcher for `places`. If it is `offline`, it only takes what is in the store.
+    pub fn new(places: Places, progress: Arc<dyn Progress>, offline: bool) -> Self {
+        let patience = Patience {
+            tries: 4,
+            wait: Duration::from_millis(500),
+        };
+        let (client, pages) = (Client::new(), Pages::default());
+        Self(Arc::new(Inner {
+            places,
+            progress,
+            offline,
+            client,
+            pages,
+            patience,
+        }))
+    }
+
+    /// The same places, asked up to `tries` times as long as none of them gives a final answer,
+    /// with a pause of `wait` before the second time that doubles after that.
+    pub fn with_patience(&self, tries: u32, wait: Duration) -> Self {
+        Self(Arc::new(Inner {
+            places: self.0.places.clone(),
+            progress: self.0.progress.clone(),
+            offline: self.0.offline,
+            client: self.0.client.clone(),
+            pages: Pages::default(),
+            patience: Patience {
+                tries: tries.max(1),
+                wait,
+            },
+        }))
+    }
+
+    /// Who hears of progress.
+    pub fn progress(&self) -> &Arc<dyn Progress> {
+        &self.0.progress
+    }
+
+    /// Whether only the store may be used.
+    pub fn offline(&self) -> bool {
+        self.0.offline
+    }
+
+    /// The places that are asked.
+    pub fn places(&self) -> &Places {
+        &self.0.places
+    }
+
+    /// The artifact as a file in the store, of the right size and sha256. It is hashed once in a
+    /// process and store, whoever asks; two that ask at a time, in any process, fetch it once.
+    ///
+    /// # Errors
+    /// - [`Error::Damaged`]: the file in the store was not the artifact; it has been removed.
+    /// - [`Error::Offline`]: it is not in the store.
+    /// - [`Error::Fetch`], [`Error::NoPythonIndex`]: no place has it.
+    /// - [`Error::DiskFull`], [`Error::Io`]: the store cannot be written.
+    pub fn fetch(&self, store: &Store, artifact: &Artifact) -> Result<PathBuf> {
+        self.fetch_unless(store, artifact, &AtomicBool::new(false))
+    }
+
+    /// Brings those of `artifacts` that are not in the store into it, several at a time, biggest
+    /// first. Those that are there are not looked into: [`Fetcher::fetch`] verifies them.
+    ///
+    /// # Errors
+    /// The first error that [`Fetcher::fetch`] gives; the other downloads are stopped then.
+    /// [`Error::Space`] when the disk has no room for all of them.
+    pub fn fetch_all(&self, store: &Store, artifacts: &[Artifact]) -> Result<()> {
+        let mut missing: Vec<&Artifact> = artifacts
+            .iter()
+            .filter(|artifact| {
+                !is_file_of_size(&store.download_path(&artifact.sha256), artifact.size)
+            })
+            .collect();
+        missing.sort_by_key(|artifact| (std::cmp::Reverse(artifact.size), artifact.sha256));
+        missing.dedup_by_key(|artifact| artifact.sha256);
+        let Some(first) = missing.first() else {
+            return Ok(());
+        };
+        if self.0.offline {
+            return Err(Error::Offline {
+                artifact: first.to_string(),
+                more: missing.len() - 1,
+            });
+        }
+        let to_come = |artifact: &&Artifact| {
+            let part = std::fs::metadata(store.partial_path(&artifact.sha256));
+            artifact
+                .size
+                .saturating_sub(part.map_or(0, |about| about.len()))
+        };
+        let bytes = missing.iter().map(to_come).fold(0, u64::saturating_add);
+        store.require_space(bytes, &format!("fetching {} artifacts", missing.len()))?;
+
+        let next = AtomicUsize::new(0);
+        let stop = AtomicBool::new(false);
+        let failed = Mutex::new(None);
+        std::thread::scope(|scope| {
+            for _ in 0..missing.len().min(AT_ONCE) {
+                scope.spawn(|| {
+                    while let Some(artifact) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        if stop.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        if let Err(error) = self.fetch_unless(store, artifact, &stop) {
+                            let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                            // Those that stop because of the first come later.
+                            failed.get_or_insert(error);
+                            stop.store(true, Ordering::Relaxed);
+                        }
+                    }
+                });
+            }
+        });
+        failed
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .map_or(Ok(()), Err)
+    }
+
+    fn fetch_unless(
+        &self,
+        store: &Store,
+        artifact: &Artifact,
+        stop: &AtomicBool,
+    ) -> Result<PathBuf> {
+        let slot = store.verified(&artifact.sha256);
+        let mut verified = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = store.download_path(&artifact.sha256);
+        if *verified && is_file_of_size(&path, artifact.size) {
+            return Ok(path);
+        }
+        if !verify(&path, artifact)? {
+            if self.0.offline {
+                return Err(Error::Offline {
+                    artifact: artifact.to_string(),
+                    more: 0,
+                });
+            }
+            let _held = store.download_lock(&artifact.sha256)?;
+            // Somebody else may have fetched it while we waited.
+            if !verify(&path, artifact)? {
+                self.download(store, artifact, stop)?;
+            }
+        }
+        *verified = true;
+        Ok(path)
+    }
+
+    /// Fetches an artifact whose lock is held.
+    fn download(&self, store: &Store, artifact: &Artifact, stop: &AtomicBool) -> Result<()> {
+        let inner = &*self.0;
+        let task = ProgressTask::start(
+            inner.progress.clone(),
+            TaskKind::Fetch,
+            artifact.name.clone(),
+            Some(artifact.size),
+        );
+        let mut part = Partial::open(store, artifact, &task, stop)?;
+        if part.is_whole()? {
+            return part.finish();
+        }
+        let mut sources = source::of(&inner.places, artifact)?;
+        let mut tried: Vec<Tried> = Vec::new();
+        let mut wait = inner.patience.wait;
+        for round in 0..inner.patience.tries {
+            if sources.is_empty() {
+                break;
+            }
+            if round > 0 {
+                std::thread::sleep(wait);
+                wait = wait.saturating_mul(2);
+            }
+            let mut again = Vec::new();
+            for source in sources {
+                match self.ask(&source, &mut part)? {
+                    Ok(()) => return part.finish(),
+                    Err(failure) => {
+                        let (answer, place) = (failure.answer().to_owned(), source.to_string());
+                        match tried.iter_mut().find(|tried| tried.place == place) {
+                            Some(tried) => tried.answer = answer,
+                            None => tried.push(Tried { place, answer }),
+                        }
+                        if !matches!(failure, Failure::Refused(_)) {
+                            again.push(source);
+                        }
+                    }
+                }
+            }
+            sources = again;
+        }
+        Err(Error::Fetch {
+            artifact: artifact.to_string(),
+            size: artifact.size,
+            sha256: artifact.sha256,
+            tried,
+            hint: source::hint(&artifact.origin),
+        })
+    }
+
+    /// Asks one place, and goes on there as long as it breaks off having given something.
+    fn ask(&self, source: &source::Source, part: &mut Partial<'_>) -> Result<Result<(), Failure>> {
+        let mut resumed = 0;
+        loop {
+            let before = part.received();
+            let answer = attempt::attempt(&self.0.client, &self.0.pages, source, part)?;
+            let gave_some = part.received() > before;
+            match answer {
+                Err(Failure::Broken(_)) if gave_some && resumed < self.0.patience.tries => {
+                    resumed += 1;
+                }
+                answer => return Ok(answer),
+            }
+        }
+    }
+}
+
+/// Whether the download is there. One that is there and is not the artifact is removed, which is
+/// an error: something is wrong with the disk, or with whoever writes to it.
+fn verify(path: &Path, artifact: &Artifact) -> Result<bool> {
+    let mut file = match fs_err::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(io_at("open", path)(error)),
+    };
+    let size = file.metadata().map_err(io_at("look at", path))?.len();
+    let (expected, found) = if size == artifact.size {
+        let found = hash(&mut file).map_err(io_at("read", path))?;
+        if found == artifact.sha256 {
+            return Ok(true);
+        }
+        (
+            format!("sha256 {}", artifact.sha256),
+            format!("sha256 {found}"),
+        )
+    } else {
+        (format!("{} bytes", artifact.size), format!("{size} bytes"))
+    };
+    fs_err::remove_file(path).map_err(io_at("remove the damaged", path))?;
+    let (artifact, path) = (artifact.to_string(), path.to_owned());
+    Err(Error::Damaged {
+        artifact,
+        expected,
+        found,
+        path,
+    })
+}
+
+fn hash(reader: &mut impl Read) -> io::Result<Sha256> {
+    let mut hasher = sha2::Sha256::new();
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(Sha256(hasher.finalize().into())),
+            Ok(count) => hasher.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

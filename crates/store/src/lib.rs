@@ -1,0 +1,24 @@
+//! Strata's content-addressed store on disk: downloads, blobs and results; recipe keys; and how
+//! artifacts come in from wherever the machine says they are. What is in an artifact, and what is
+//! built from it, is the business of the crates above.
+
+mod error;
+mod fetch;
+mod key;
+mod key_lock;
+pub mod places;
+mod progress;
+mod scratch;
+mod store;
+mod temp;
+mod writer;
+
+pub use error::{Error, Result, Tried};
+pub use fetch::Fetcher;
+pub use key::{Key, KeyBuilder, ParseKeyError};
+pub use key_lock::KeyLock;
+pub use places::{Place, Places};
+pub use progress::{Progress, ProgressTask, Silent, Task, TaskId, TaskKind};
+pub use scratch::Scratch;
+pub use store::Store;
+pub use writer::{BlobWriter, FileWriter};

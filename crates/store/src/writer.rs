@@ -1,0 +1,104 @@
+//! Files on their way into the store: written aside, moved into place when they are whole.
+
+use std::{
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use lock::Sha256;
+use tempfile::NamedTempFile;
+
+use crate::{Result, Store, error::io_at, temp};
+
+/// A blob that is being written. Hashing is the writer's business.
+///
+/// Dropped without [`BlobWriter::commit`], it leaves nothing.
+#[derive(Debug)]
+pub struct BlobWriter {
+    aside: Aside,
+    store: Store,
+}
+
+impl BlobWriter {
+    pub(crate) fn new(store: &Store) -> Result<Self> {
+        Ok(Self {
+            aside: Aside::new(store.root())?,
+            store: store.clone(),
+        })
+    }
+
+    /// Moves the blob into place under its digest, which the caller has computed, and gives its
+    /// path. A blob that is there already has the same bytes, so it is replaced.
+    ///
+    /// # Errors
+    /// When the rest cannot be written or the file cannot be moved.
+    pub fn commit(self, digest: &Sha256) -> Result<PathBuf> {
+        self.aside.commit(self.store.blob_path(digest))
+    }
+}
+
+/// A content file that is being written under a recipe key, such as an index or a pack.
+///
+/// Dropped without [`FileWriter::commit`], it leaves nothing.
+#[derive(Debug)]
+pub struct FileWriter {
+    aside: Aside,
+    target: PathBuf,
+}
+
+impl FileWriter {
+    pub(crate) fn new(root: &Path, target: PathBuf) -> Result<Self> {
+        Ok(Self {
+            aside: Aside::new(root)?,
+            target,
+        })
+    }
+
+    /// Moves the file into place and gives its path.
+    ///
+    /// # Errors
+    /// When the rest cannot be written or the file cannot be moved.
+    pub fn commit(self) -> Result<PathBuf> {
+        self.aside.commit(self.target)
+    }
+}
+
+#[derive(Debug)]
+struct Aside(BufWriter<NamedTempFile>);
+
+impl Aside {
+    fn new(root: &Path) -> Result<Self> {
+        Ok(Self(BufWriter::with_capacity(
+            64 << 10,
+            temp::new_file(root)?,
+        )))
+    }
+
+    fn commit(self, target: PathBuf) -> Result<PathBuf> {
+        let file = self.0.into_inner().map_err(|error| {
+            let error = error.into_error();
+            io_at("write", &target)(error)
+        })?;
+        // No fsync: a kill cannot tear a rename, and after a power loss sizes and digests are
+        // checked before a file is believed.
+        file.persist(&target)
+            .map_err(|error| io_at("write", &target)(error.error))?;
+        Ok(target)
+    }
+}
+
+macro_rules! write_through {
+    ($($name:ty),*) => {$(
+        impl Write for $name {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.aside.0.write(bytes)
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                self.aside.0.flush()
+            }
+        }
+    )*};
+}
+
+write_through!(BlobWriter, FileWriter);

@@ -1,0 +1,1 @@
+//! Python wheels: bytes in, installed file entries out

@@ -1,0 +1,1 @@
+//! Zip files as lists of verified entries
