@@ -81,8 +81,10 @@ impl Compression {
 
     /// Compresses one chunk to a whole frame or member.
     pub(crate) fn compress(self, chunk: &[u8]) -> Result<Vec<u8>> {
-        let failed =
-            |message: String| Error::Codec { codec: self.to_string(), message };
+        let failed = |message: String| Error::Codec {
+            codec: self.to_string(),
+            message,
+        };
         match self {
             Self::Zstd { level } => {
                 ZSTD.with_borrow_mut(|slot| {
@@ -120,7 +122,12 @@ fn within(codec: &'static str, level: i32, highest: i32) -> Result<i32> {
     if (lowest..=highest).contains(&level) {
         Ok(level)
     } else {
-        Err(Error::Level { codec, level, lowest, highest })
+        Err(Error::Level {
+            codec,
+            level,
+            lowest,
+            highest,
+        })
     }
 }
 

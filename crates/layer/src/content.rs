@@ -44,7 +44,11 @@ pub struct FileContent {
 impl FileContent {
     /// A whole file of `size` bytes.
     pub fn whole(path: impl Into<PathBuf>, size: u64) -> Self {
-        Self { path: Arc::new(path.into()), offset: 0, size }
+        Self {
+            path: Arc::new(path.into()),
+            offset: 0,
+            size,
+        }
     }
 
     /// `size` bytes from `offset` on; many stretches can share one path.
@@ -70,7 +74,9 @@ impl Content for FileContent {
         let mut done = 0;
         while done < self.size {
             let want = (self.size - done).min(buffer.len() as u64) as usize;
-            let got = file.file().read_at(&mut buffer[..want], self.offset + done)?;
+            let got = file
+                .file()
+                .read_at(&mut buffer[..want], self.offset + done)?;
             if got == 0 {
                 let path = self.path.display();
                 let message = format!("{path} ends {} bytes early", self.size - done);
@@ -106,7 +112,11 @@ pub fn copy_exact(reader: &mut dyn Read, size: u64, out: &mut dyn Write) -> Resu
     if copied == size {
         return Ok(());
     }
-    let found = if copied > size { "more".to_owned() } else { copied.to_string() };
+    let found = if copied > size {
+        "more".to_owned()
+    } else {
+        copied.to_string()
+    };
     let message = format!("declared size is {size} bytes, found {found}");
     Err(io::Error::new(io::ErrorKind::InvalidData, message).into())
 }

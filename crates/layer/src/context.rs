@@ -41,7 +41,15 @@ impl Context {
         let slots = Arc::new(Slots::new(pool.current_num_threads().min(8)));
         let progress = fetcher.progress().clone();
         let compression = Compression::default();
-        Ok(Self { store, fetcher, compression, reuse: true, progress, pool: Arc::new(pool), slots })
+        Ok(Self {
+            store,
+            fetcher,
+            compression,
+            reuse: true,
+            progress,
+            pool: Arc::new(pool),
+            slots,
+        })
     }
 
     /// The context that `layer_*::build()` uses: the default store (`STRATA_STORE`, else the

@@ -106,7 +106,10 @@ impl Error {
         artifact: impl std::fmt::Display,
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> Self {
-        Self::Artifact { artifact: artifact.to_string(), source: Box::new(source) }
+        Self::Artifact {
+            artifact: artifact.to_string(),
+            source: Box::new(source),
+        }
     }
 
     /// An error in a step of a recipe.
@@ -114,6 +117,9 @@ impl Error {
         step: impl Into<String>,
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> Self {
-        Self::Step { step: step.into(), source: Box::new(source) }
+        Self::Step {
+            step: step.into(),
+            source: Box::new(source),
+        }
     }
 }

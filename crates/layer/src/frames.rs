@@ -22,17 +22,28 @@ pub(crate) struct Cutter {
 
 impl Cutter {
     pub(crate) fn new(out: SyncSender<Vec<u8>>) -> Self {
-        Self { chunk: Vec::new(), out }
+        Self {
+            chunk: Vec::new(),
+            out,
+        }
     }
 
     /// An entry with `size` bytes of content begins.
     pub(crate) fn begin_entry(&mut self, size: u64) -> io::Result<()> {
-        if size > GROUP as u64 { self.cut() } else { Ok(()) }
+        if size > GROUP as u64 {
+            self.cut()
+        } else {
+            Ok(())
+        }
     }
 
     /// The entry, padding included, is written.
     pub(crate) fn end_entry(&mut self) -> io::Result<()> {
-        if self.chunk.len() >= GROUP { self.cut() } else { Ok(()) }
+        if self.chunk.len() >= GROUP {
+            self.cut()
+        } else {
+            Ok(())
+        }
     }
 
     /// Sends what is left.
@@ -46,7 +57,9 @@ impl Cutter {
         }
         let chunk = std::mem::take(&mut self.chunk);
         // The receiver is gone when the part has failed elsewhere; its error is the one to tell.
-        self.out.send(chunk).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+        self.out
+            .send(chunk)
+            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
     }
 }
 
@@ -78,7 +91,10 @@ mod tests {
             cutter.end_entry().unwrap();
         }
         cutter.finish().unwrap();
-        chunks.into_iter().map(|chunk: Vec<u8>| chunk.len()).collect()
+        chunks
+            .into_iter()
+            .map(|chunk: Vec<u8>| chunk.len())
+            .collect()
     }
 
     #[test]

@@ -47,16 +47,28 @@ pub(crate) fn record(entry: &Entry, hash: Option<blake3::Hash>) -> FileRecord {
     let (kind, size, content) = match &entry.kind {
         Kind::Dir => (FileKind::Dir, 0, String::new()),
         Kind::File(content) => {
-            let hash = hash.map(|hash| hash.to_hex().to_string()).unwrap_or_default();
+            let hash = hash
+                .map(|hash| hash.to_hex().to_string())
+                .unwrap_or_default();
             (FileKind::File, content.size(), hash)
         }
-        Kind::Symlink(target) => {
-            (FileKind::Symlink, 0, String::from_utf8_lossy(target).into_owned())
-        }
+        Kind::Symlink(target) => (
+            FileKind::Symlink,
+            0,
+            String::from_utf8_lossy(target).into_owned(),
+        ),
         Kind::Hardlink(target) => (FileKind::Hardlink, 0, target.to_string()),
     };
     let path = entry.path.to_string();
-    FileRecord { path, kind, mode: entry.mode, uid: entry.uid, gid: entry.gid, size, content }
+    FileRecord {
+        path,
+        kind,
+        mode: entry.mode,
+        uid: entry.uid,
+        gid: entry.gid,
+        size,
+        content,
+    }
 }
 
 /// The store's key of the index of the part with this diff-id: the same for every compression.
@@ -67,11 +79,17 @@ fn key(part: &Part) -> store::Key {
 }
 
 pub(crate) fn write(store: &store::Store, part: &Part, files: &[FileRecord]) -> Result<()> {
-    let failed = |message: String| Error::Codec { codec: "index".to_owned(), message };
+    let failed = |message: String| Error::Codec {
+        codec: "index".to_owned(),
+        message,
+    };
     let json = serde_json::to_vec(files).map_err(|error| failed(error.to_string()))?;
     let packed = zstd::bulk::compress(&json, 3).map_err(|error| failed(error.to_string()))?;
     let mut out = store.file_writer(KIND, &key(part))?;
-    out.write_all(&packed).map_err(|source| Error::Io { path: "the store's index".into(), source })?;
+    out.write_all(&packed).map_err(|source| Error::Io {
+        path: "the store's index".into(),
+        source,
+    })?;
     out.commit()?;
     Ok(())
 }
@@ -82,7 +100,10 @@ pub(crate) fn write(store: &store::Store, part: &Part, files: &[FileRecord]) -> 
 /// [`Error::Io`] when the store has no index for it, or a damaged one.
 pub fn read_index(store: &store::Store, part: &Part) -> Result<Vec<FileRecord>> {
     let path = store.file_path(KIND, &key(part));
-    let io = |source| Error::Io { path: path.clone(), source };
+    let io = |source| Error::Io {
+        path: path.clone(),
+        source,
+    };
     let packed = std::fs::File::open(&path).map_err(io)?;
     let reader = zstd::Decoder::new(packed).map_err(io)?;
     serde_json::from_reader(std::io::BufReader::new(reader)).map_err(|error| io(error.into()))

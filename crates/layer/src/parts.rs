@@ -26,8 +26,10 @@ pub struct Plan<'p> {
     name: String,
     recipe: Key,
     weight: u64,
-    make: Box<dyn FnOnce(&Context) -> Result<Tree> + Send + 'p>,
+    make: Make<'p>,
 }
+
+type Make<'p> = Box<dyn FnOnce(&Context) -> Result<Tree> + Send + 'p>;
 
 impl<'p> Plan<'p> {
     /// A plan. `recipe` covers everything that the tree depends on; compression and this crate's
@@ -39,7 +41,12 @@ impl<'p> Plan<'p> {
         weight: u64,
         make: impl FnOnce(&Context) -> Result<Tree> + Send + 'p,
     ) -> Self {
-        Self { name: name.into(), recipe, weight, make: Box::new(make) }
+        Self {
+            name: name.into(),
+            recipe,
+            weight,
+            make: Box::new(make),
+        }
     }
 }
 
@@ -63,7 +70,11 @@ pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
     // Taken from the end: the heaviest last; equal ones in the order of the plans.
     queue.sort_by_key(|(at, plan)| (plan.weight, std::cmp::Reverse(*at)));
     let queue = Mutex::new(queue);
-    let done = Mutex::new((0..count).map(|_| None).collect::<Vec<Option<Result<Vec<Part>>>>>());
+    let done = Mutex::new(
+        (0..count)
+            .map(|_| None)
+            .collect::<Vec<Option<Result<Vec<Part>>>>>(),
+    );
     let lock = |error| std::sync::PoisonError::into_inner(error);
     thread::scope(|scope| {
         for _ in 0..count.min(cx.threads().min(8)) {
@@ -92,7 +103,11 @@ pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
             None => missing = true,
         }
     }
-    if missing { Err(Error::Worker("building a layer's parts".to_owned())) } else { Ok(parts) }
+    if missing {
+        Err(Error::Worker("building a layer's parts".to_owned()))
+    } else {
+        Ok(parts)
+    }
 }
 
 fn build_plan(cx: &Context, plan: Plan<'_>) -> Result<Vec<Part>> {
@@ -103,7 +118,9 @@ fn build_plan(cx: &Context, plan: Plan<'_>) -> Result<Vec<Part>> {
     cx.compression.add_to(&mut key);
     let key = key.finish();
     let lookup = |cx: &Context| -> Result<Option<Vec<Part>>> {
-        let Some(mut parts) = cx.store.result::<Vec<Part>>(KIND, &key)? else { return Ok(None) };
+        let Some(mut parts) = cx.store.result::<Vec<Part>>(KIND, &key)? else {
+            return Ok(None);
+        };
         for part in &mut parts {
             if !cx.store.has_blob(&part.digest, part.size) || !index::exists(&cx.store, part) {
                 return Ok(None);
@@ -138,8 +155,12 @@ fn build_plan(cx: &Context, plan: Plan<'_>) -> Result<Vec<Part>> {
             _ => format!("{} {}/{several}", plan.name, at + 1),
         };
         let total = entries.iter().map(estimate).sum();
-        let progress =
-            ProgressTask::start(cx.progress.clone(), TaskKind::Build, name.clone(), Some(total));
+        let progress = ProgressTask::start(
+            cx.progress.clone(),
+            TaskKind::Build,
+            name.clone(),
+            Some(total),
+        );
         let written = write_part(cx, &entries, &|bytes| progress.advance(bytes))?;
         let part = Part {
             name,
@@ -175,7 +196,10 @@ fn split(tree: Tree) -> Result<Vec<Vec<Entry>>> {
     let mut filled = 0;
     let mut with_links = Tree::new();
     for entry in tree {
-        while folders.last().is_some_and(|top| entry.path.below(&top.path).is_none()) {
+        while folders
+            .last()
+            .is_some_and(|top| entry.path.below(&top.path).is_none())
+        {
             folders.pop();
         }
         if link_target(&entry).is_some() || linked.contains(&entry.path) {
@@ -198,7 +222,10 @@ fn split(tree: Tree) -> Result<Vec<Vec<Entry>>> {
     if !with_links.is_empty() {
         runs.push(with_links);
     }
-    Ok(runs.into_iter().map(|run| run.into_iter().collect()).collect())
+    Ok(runs
+        .into_iter()
+        .map(|run| run.into_iter().collect())
+        .collect())
 }
 
 fn insert_with(run: &mut Tree, folders: &[Entry], entry: Entry) -> Result<()> {

@@ -76,7 +76,10 @@ impl EntryPath {
 
     /// The last component.
     pub fn file_name(&self) -> &[u8] {
-        self.0.rsplit(|byte| *byte == b'/').next().unwrap_or(&self.0)
+        self.0
+            .rsplit(|byte| *byte == b'/')
+            .next()
+            .unwrap_or(&self.0)
     }
 
     /// The rest below `folder`; `None` where it does not lie below it.
@@ -121,7 +124,12 @@ mod tests {
 
     #[test]
     fn takes_what_archives_write() {
-        for (given, kept) in [("a/b", "a/b"), ("./a", "a"), ("a/", "a"), ("..a/b..", "..a/b..")] {
+        for (given, kept) in [
+            ("a/b", "a/b"),
+            ("./a", "a"),
+            ("a/", "a"),
+            ("..a/b..", "..a/b.."),
+        ] {
             assert_eq!(EntryPath::new(given).unwrap().to_string(), kept);
         }
     }
@@ -151,6 +159,11 @@ mod tests {
         assert_eq!(path.file_name(), b"c");
         assert_eq!(path.below(&parent).unwrap().to_string(), "c");
         assert_eq!(EntryPath::new("a").unwrap().parent(), None);
-        assert_eq!(EntryPath::new("ab").unwrap().below(&EntryPath::new("a").unwrap()), None);
+        assert_eq!(
+            EntryPath::new("ab")
+                .unwrap()
+                .below(&EntryPath::new("a").unwrap()),
+            None
+        );
     }
 }

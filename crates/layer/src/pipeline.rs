@@ -17,7 +17,9 @@ use lock::Sha256;
 use sha2::Digest;
 
 use crate::{
-    BoxError, Context, Entry, Error, FileRecord, Kind, Result, frames::Cutter, index,
+    BoxError, Context, Entry, Error, FileRecord, Kind, Result,
+    frames::Cutter,
+    index,
     tar_form::{END, content_size, padding, write_header},
 };
 
@@ -47,13 +49,18 @@ pub(crate) fn write_part(
             .join()
             .map_err(|_| Error::Worker("reading a part's entries".to_owned()))?;
         // When the writer fails the reader sees a closed channel: the writer's error is the cause.
-        match (written, files) {
-            (Ok(mut written), Ok(files)) => {
-                written.files = files;
-                Ok(written)
-            }
-            (Err(error), _) | (Ok(_), Err(error)) => Err(error),
-        }
+        // When the reader fails the writer sees an early end: only now is the blob known whole.
+        let (blob, diff_id, diff_size) = written?;
+        let files = files?;
+        let digest = Sha256(blob.hash.finalize().into());
+        blob.file.commit(&digest)?;
+        Ok(Written {
+            digest,
+            diff_id,
+            size: blob.size,
+            diff_size,
+            files,
+        })
     })
 }
 
@@ -67,11 +74,21 @@ fn read_entries(entries: &[Entry], out: SyncSender<Vec<u8>>) -> Result<Vec<FileR
         write_header(entry, &mut cutter).map_err(stopped)?;
         let mut hash = None;
         if let Kind::File(content) = &entry.kind {
-            let mut counting = Counting { out: &mut cutter, count: 0, hash: blake3::Hasher::new() };
-            content.copy_to(&mut counting).map_err(|source| content_error(entry, source))?;
+            let mut counting = Counting {
+                out: &mut cutter,
+                count: 0,
+                hash: blake3::Hasher::new(),
+            };
+            content
+                .copy_to(&mut counting)
+                .map_err(|source| content_error(entry, source))?;
             if counting.count != size {
                 let path = entry.path.to_string();
-                return Err(Error::ContentSize { path, expected: size, found: counting.count });
+                return Err(Error::ContentSize {
+                    path,
+                    expected: size,
+                    found: counting.count,
+                });
             }
             hash = Some(counting.hash.finalize());
             cutter.write_all(padding(size)).map_err(stopped)?;
@@ -89,7 +106,10 @@ fn read_entries(entries: &[Entry], out: SyncSender<Vec<u8>>) -> Result<Vec<FileR
 }
 
 fn content_error(entry: &Entry, source: BoxError) -> Error {
-    Error::Content { path: entry.path.to_string(), source }
+    Error::Content {
+        path: entry.path.to_string(),
+        source,
+    }
 }
 
 struct Counting<'c> {
@@ -115,10 +135,14 @@ fn compress_and_write(
     cx: &Context,
     chunks: Receiver<Vec<u8>>,
     advance: &dyn Fn(u64),
-) -> Result<Written> {
+) -> Result<(BlobOut, Sha256, u64)> {
     let window = cx.threads() + 1;
     let mut waiting: VecDeque<Receiver<Result<Vec<u8>>>> = VecDeque::new();
-    let mut blob = BlobOut { file: cx.store.blob_writer()?, hash: sha2::Sha256::new(), size: 0 };
+    let mut blob = BlobOut {
+        file: cx.store.blob_writer()?,
+        hash: sha2::Sha256::new(),
+        size: 0,
+    };
     let mut diff = sha2::Sha256::new();
     let mut diff_size = 0;
     for chunk in chunks {
@@ -145,15 +169,7 @@ fn compress_and_write(
     for next in waiting {
         blob.frame(&next)?;
     }
-    let digest = Sha256(blob.hash.finalize().into());
-    blob.file.commit(&digest)?;
-    Ok(Written {
-        digest,
-        diff_id: Sha256(diff.finalize().into()),
-        size: blob.size,
-        diff_size,
-        files: Vec::new(),
-    })
+    Ok((blob, Sha256(diff.finalize().into()), diff_size))
 }
 
 struct BlobOut {
@@ -164,8 +180,9 @@ struct BlobOut {
 
 impl BlobOut {
     fn frame(&mut self, frame: &Receiver<Result<Vec<u8>>>) -> Result<()> {
-        let frame =
-            frame.recv().map_err(|_| Error::Worker("compressing a part".to_owned()))??;
+        let frame = frame
+            .recv()
+            .map_err(|_| Error::Worker("compressing a part".to_owned()))??;
         self.hash.update(&frame);
         self.size += frame.len() as u64;
         self.file.write_all(&frame).map_err(|source| Error::Io {

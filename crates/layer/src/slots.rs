@@ -11,14 +11,19 @@ pub(crate) struct Slots {
 
 impl Slots {
     pub(crate) fn new(slots: usize) -> Self {
-        Self { free: Mutex::new(slots.max(1)), freed: Condvar::new() }
+        Self {
+            free: Mutex::new(slots.max(1)),
+            freed: Condvar::new(),
+        }
     }
 
     /// Waits for a slot and holds it.
     pub(crate) fn take(&self) -> Slot<'_> {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free =
-            self.freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
+        let mut free = self
+            .freed
+            .wait_while(free, |free| *free == 0)
+            .unwrap_or_else(PoisonError::into_inner);
         *free -= 1;
         Slot { slots: self }
     }
@@ -30,7 +35,11 @@ pub(crate) struct Slot<'s> {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        *self.slots.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        *self
+            .slots
+            .free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) += 1;
         self.slots.freed.notify_one();
     }
 }

@@ -77,14 +77,34 @@ pub(crate) fn write_header(entry: &Entry, out: &mut dyn Write) -> io::Result<()>
         let mut extended = tar::Header::new_ustar();
         // A fixed name: readers that do not know PAX would write it to disk, once.
         place(&mut extended.as_old_mut().name, b"././@PaxHeader");
-        finish(&mut extended, tar::EntryType::XHeader, 0o644, 0, 0, pax.len() as u64);
+        finish(
+            &mut extended,
+            tar::EntryType::XHeader,
+            0o644,
+            0,
+            0,
+            pax.len() as u64,
+        );
         out.write_all(extended.as_bytes())?;
         out.write_all(&pax)?;
         out.write_all(padding(pax.len() as u64))?;
     }
-    let id = |id: u32| if u64::from(id) > LARGEST_ID { 0 } else { u64::from(id) };
+    let id = |id: u32| {
+        if u64::from(id) > LARGEST_ID {
+            0
+        } else {
+            u64::from(id)
+        }
+    };
     let shown = if size > LARGEST_SIZE { 0 } else { size };
-    finish(&mut header, kind, entry.mode, id(entry.uid), id(entry.gid), shown);
+    finish(
+        &mut header,
+        kind,
+        entry.mode,
+        id(entry.uid),
+        id(entry.gid),
+        shown,
+    );
     out.write_all(header.as_bytes())
 }
 
@@ -117,12 +137,10 @@ fn place_path(header: &mut tar::Header, path: &[u8]) -> bool {
         // The prefix ends at a slash that leaves at most 100 bytes, but some, for the name.
         let from = path.len().saturating_sub(101);
         let cut = (from..path.len().min(156)).find(|at| path[*at] == b'/' && at + 1 < path.len());
-        if let (Some(cut), Some(ustar)) = (cut, header.as_ustar_mut()) {
-            if cut > 0 {
-                place(&mut ustar.prefix, &path[..cut]);
-                place(&mut ustar.name, &path[cut + 1..]);
-                return true;
-            }
+        if let (Some(cut @ 1..), Some(ustar)) = (cut, header.as_ustar_mut()) {
+            place(&mut ustar.prefix, &path[..cut]);
+            place(&mut ustar.name, &path[cut + 1..]);
+            return true;
         }
     }
     place(&mut header.as_old_mut().name, &ascii_prefix(path, 100));
@@ -130,7 +148,11 @@ fn place_path(header: &mut tar::Header, path: &[u8]) -> bool {
 }
 
 fn ascii_prefix(bytes: &[u8], limit: usize) -> Vec<u8> {
-    bytes.iter().take(limit).map(|byte| if byte.is_ascii() { *byte } else { b'_' }).collect()
+    bytes
+        .iter()
+        .take(limit)
+        .map(|byte| if byte.is_ascii() { *byte } else { b'_' })
+        .collect()
 }
 
 fn place(field: &mut [u8], value: &[u8]) {
@@ -177,18 +199,29 @@ mod tests {
         read.read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes, content);
         let link = read.link_name_bytes().map(|link| link.into_owned());
-        (read.path_bytes().into_owned(), link, read.header().uid().unwrap())
+        (
+            read.path_bytes().into_owned(),
+            link,
+            read.header().uid().unwrap(),
+        )
     }
 
     #[test]
     fn names_of_every_length_come_back() {
         for length in [1, 99, 100, 101, 155, 156, 200, 255, 256, 257, 400] {
             for every in [7, 60, 1000] {
-                let name: String =
-                    (0..length).map(|at| if at % every == every - 1 { '/' } else { 'n' }).collect();
-                let Ok(path) = EntryPath::new(&name) else { continue };
+                let name: String = (0..length)
+                    .map(|at| if at % every == every - 1 { '/' } else { 'n' })
+                    .collect();
+                let Ok(path) = EntryPath::new(&name) else {
+                    continue;
+                };
                 let entry = Entry::file(path.clone(), Arc::new(vec![7; 600]), false);
-                assert_eq!(read_back(&entry, &[7; 600]).0, path.as_bytes(), "{length} {every}");
+                assert_eq!(
+                    read_back(&entry, &[7; 600]).0,
+                    path.as_bytes(),
+                    "{length} {every}"
+                );
             }
         }
     }
@@ -197,7 +230,9 @@ mod tests {
     fn what_ustar_cannot_say_goes_into_pax() {
         let mut entry = Entry::symlink(EntryPath::new("grün").unwrap(), "z".repeat(150));
         entry.uid = 4_000_000_000;
-        entry.xattrs.insert("security.capability".to_owned(), vec![1, 0, 10, 255]);
+        entry
+            .xattrs
+            .insert("security.capability".to_owned(), vec![1, 0, 10, 255]);
         let (path, link, _) = read_back(&entry, b"");
         assert_eq!(path, "grün".as_bytes());
         assert_eq!(link.unwrap(), "z".repeat(150).as_bytes());

@@ -51,7 +51,14 @@ impl Kind {
 
 impl Entry {
     fn plain(path: EntryPath, kind: Kind, mode: u32) -> Self {
-        Self { path, kind, mode, uid: 0, gid: 0, xattrs: BTreeMap::new() }
+        Self {
+            path,
+            kind,
+            mode,
+            uid: 0,
+            gid: 0,
+            xattrs: BTreeMap::new(),
+        }
     }
 
     /// A folder, 0755, root's.
@@ -61,7 +68,11 @@ impl Entry {
 
     /// A regular file, root's: 0755 where it is executable, else 0644.
     pub fn file(path: EntryPath, content: Arc<dyn Content>, executable: bool) -> Self {
-        Self::plain(path, Kind::File(content), if executable { 0o755 } else { 0o644 })
+        Self::plain(
+            path,
+            Kind::File(content),
+            if executable { 0o755 } else { 0o644 },
+        )
     }
 
     /// A symbolic link, root's.
@@ -101,11 +112,17 @@ impl Tree {
         let mut parent = entry.path.parent();
         while let Some(path) = parent {
             match self.entries.get(&path) {
-                Some(Entry { kind: Kind::Dir, .. }) => break,
+                Some(Entry {
+                    kind: Kind::Dir, ..
+                }) => break,
                 Some(other) => {
                     let path = entry.path.to_string();
                     let parent = other.path.to_string();
-                    return Err(Error::NotAFolder { path, parent, kind: other.kind.word() });
+                    return Err(Error::NotAFolder {
+                        path,
+                        parent,
+                        kind: other.kind.word(),
+                    });
                 }
                 None => {
                     parent = path.parent();
@@ -120,7 +137,11 @@ impl Tree {
             btree_map::Entry::Occupied(mut slot) => {
                 match (&slot.get().kind, &entry.kind) {
                     (Kind::Dir, Kind::Dir) => slot.insert(entry),
-                    _ => return Err(Error::DuplicatePath { path: entry.path.to_string() }),
+                    _ => {
+                        return Err(Error::DuplicatePath {
+                            path: entry.path.to_string(),
+                        });
+                    }
                 };
             }
         }
@@ -178,7 +199,8 @@ mod tests {
     fn parents_come_once_and_first() {
         let mut tree = Tree::new();
         tree.insert(file("a/b/c")).unwrap();
-        tree.insert(Entry::dir(path("a")).with_mode(0o1777)).unwrap();
+        tree.insert(Entry::dir(path("a")).with_mode(0o1777))
+            .unwrap();
         tree.insert(file("a.b")).unwrap();
         let paths: Vec<_> = tree.iter().map(|entry| entry.path.to_string()).collect();
         assert_eq!(paths, ["a", "a.b", "a/b", "a/b/c"]);
@@ -189,8 +211,17 @@ mod tests {
     fn refuses_duplicates_and_files_in_place_of_folders() {
         let mut tree = Tree::new();
         tree.insert(file("a/b")).unwrap();
-        assert!(matches!(tree.insert(file("a/b")), Err(Error::DuplicatePath { .. })));
-        assert!(matches!(tree.insert(Entry::dir(path("a/b"))), Err(Error::DuplicatePath { .. })));
-        assert!(matches!(tree.insert(file("a/b/c")), Err(Error::NotAFolder { .. })));
+        assert!(matches!(
+            tree.insert(file("a/b")),
+            Err(Error::DuplicatePath { .. })
+        ));
+        assert!(matches!(
+            tree.insert(Entry::dir(path("a/b"))),
+            Err(Error::DuplicatePath { .. })
+        ));
+        assert!(matches!(
+            tree.insert(file("a/b/c")),
+            Err(Error::NotAFolder { .. })
+        ));
     }
 }

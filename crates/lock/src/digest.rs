@@ -45,16 +45,21 @@ impl FromStr for Sha256 {
         };
         let mut bytes = [0; 32];
         let whole = hex.len() == 64
-            && bytes.iter_mut().zip(hex.chunks_exact(2)).all(|(byte, pair)| {
-                match (digit(pair[0]), digit(pair[1])) {
+            && bytes
+                .iter_mut()
+                .zip(hex.chunks_exact(2))
+                .all(|(byte, pair)| match (digit(pair[0]), digit(pair[1])) {
                     (Some(high), Some(low)) => {
                         *byte = high << 4 | low;
                         true
                     }
                     _ => false,
-                }
-            });
-        if whole { Ok(Self(bytes)) } else { Err(ParseSha256Error(text.to_owned())) }
+                });
+        if whole {
+            Ok(Self(bytes))
+        } else {
+            Err(ParseSha256Error(text.to_owned()))
+        }
     }
 }
 
@@ -85,7 +90,13 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_a_digest() {
-        for bad in ["", "00", &"AB".repeat(32), &"zz".repeat(32), &"ab".repeat(33)] {
+        for bad in [
+            "",
+            "00",
+            &"AB".repeat(32),
+            &"zz".repeat(32),
+            &"ab".repeat(33),
+        ] {
             assert!(bad.parse::<Sha256>().is_err(), "{bad}");
         }
     }

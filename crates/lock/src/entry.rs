@@ -106,7 +106,9 @@ impl Deb {
             filename: base_name(&self.filename),
             size: self.size,
             sha256: self.sha256,
-            origin: Origin::Debian { path: self.filename.clone() },
+            origin: Origin::Debian {
+                path: self.filename.clone(),
+            },
         }
     }
 }
@@ -140,7 +142,9 @@ impl Wheel {
             filename: self.filename.clone(),
             size: self.size,
             sha256: self.sha256,
-            origin: Origin::Python { project: self.name.clone() },
+            origin: Origin::Python {
+                project: self.name.clone(),
+            },
         }
     }
 }
@@ -197,7 +201,9 @@ impl Source {
     /// The artifact that the tree is taken from.
     pub fn artifact(&self) -> Artifact {
         let origin = match (&self.project, &self.url) {
-            (Some(project), _) => Origin::Python { project: project.clone() },
+            (Some(project), _) => Origin::Python {
+                project: project.clone(),
+            },
             (None, Some(url)) => Origin::Url(url.clone()),
             (None, None) => Origin::File(self.filename.clone()),
         };

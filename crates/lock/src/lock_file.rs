@@ -55,11 +55,18 @@ impl Lock {
         struct Version {
             version: u32,
         }
-        let syntax = |source| Error::Syntax { name: name.to_owned(), source: Box::new(source) };
+        let syntax = |source| Error::Syntax {
+            name: name.to_owned(),
+            source: Box::new(source),
+        };
         // The version first: a newer format may have keys that this one calls unknown.
         let Version { version } = toml::from_str(text).map_err(syntax)?;
         if version != VERSION {
-            return Err(Error::Version { name: name.to_owned(), found: version, known: VERSION });
+            return Err(Error::Version {
+                name: name.to_owned(),
+                found: version,
+                known: VERSION,
+            });
         }
         let lock: Self = toml::from_str(text).map_err(syntax)?;
         lock.check(name)?;
@@ -71,8 +78,10 @@ impl Lock {
     /// # Errors
     /// As [`Lock::parse`], and when the file cannot be read.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::parse(&text, &path.display().to_string())
     }
 
@@ -96,7 +105,9 @@ impl Lock {
 
     /// Trees of `layer`, in the lock's order.
     pub fn sources_of(&self, layer: LayerName) -> impl Iterator<Item = &Source> {
-        self.sources.iter().filter(move |source| source.layer == layer)
+        self.sources
+            .iter()
+            .filter(move |source| source.layer == layer)
     }
 
     /// Every artifact that the lock names, each once, in the lock's order.
@@ -105,12 +116,19 @@ impl Lock {
         let debs = self.debs.iter().map(Deb::artifact);
         let wheels = self.wheels.iter().map(Wheel::artifact);
         let sources = self.sources.iter().map(Source::artifact);
-        debs.chain(wheels).chain(sources).filter(|artifact| seen.insert(artifact.sha256)).collect()
+        debs.chain(wheels)
+            .chain(sources)
+            .filter(|artifact| seen.insert(artifact.sha256))
+            .collect()
     }
 
     fn check(&self, name: &str) -> Result<()> {
         let fail = |entry: String, problem: String| {
-            Err(Error::Inconsistent { name: name.to_owned(), entry, problem })
+            Err(Error::Inconsistent {
+                name: name.to_owned(),
+                entry,
+                problem,
+            })
         };
         if self.created.parse::<jiff::Timestamp>().is_err() {
             let problem = format!("expected an RFC 3339 time in UTC, found {:?}", self.created);
@@ -184,11 +202,21 @@ mod tests {
         let lock = Lock::starter().unwrap();
         assert_eq!(lock.edition, "starter");
         for layer in [LayerName::Base, LayerName::Python] {
-            assert!(lock.debs_of(layer).next().is_some(), "{layer} has no Debian packages");
+            assert!(
+                lock.debs_of(layer).next().is_some(),
+                "{layer} has no Debian packages"
+            );
         }
-        let torch = lock.wheels.iter().find(|wheel| wheel.name == "torch").unwrap();
+        let torch = lock
+            .wheels
+            .iter()
+            .find(|wheel| wheel.name == "torch")
+            .unwrap();
         assert_eq!((torch.layer, torch.requested), (LayerName::Torch, true));
-        assert!(lock.sources_of(LayerName::Comfy).any(|source| source.name == "ComfyUI"));
+        assert!(
+            lock.sources_of(LayerName::Comfy)
+                .any(|source| source.name == "ComfyUI")
+        );
     }
 
     #[test]
@@ -221,6 +249,9 @@ mod tests {
             "ab".repeat(32)
         );
         let error = Lock::parse(&text, "t.lock").unwrap_err().to_string();
-        assert_eq!(error, "t.lock: deb a: depends on b, which is not in the lock");
+        assert_eq!(
+            error,
+            "t.lock: deb a: depends on b, which is not in the lock"
+        );
     }
 }
