@@ -1,1 +1,22 @@
-//! Layers to an OCI image: parallel build, manifest, config, layout, archive
+//! Layers to an image: they are built at the same time, their parts become the layers of an OCI
+//! image manifest, and the image is written as a layout folder or as one archive.
+//!
+//! What lives here: the order of layers, config and manifest, layout, archive. What does not: what
+//! a layer holds, or how it is made. The documents follow the OCI image specification 1.1; their
+//! JSON is written from types with a fixed order, so the same layers give the same digest.
+
+mod archive;
+mod build;
+mod config;
+mod document;
+mod edition;
+mod error;
+mod image;
+mod layout;
+
+pub use archive::write_archive;
+pub use build::assemble;
+pub use edition::layers;
+pub use error::{Error, Result};
+pub use image::{Image, Meta};
+pub use layout::{LayoutOutcome, write_layout};

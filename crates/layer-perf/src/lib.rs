@@ -1,1 +1,45 @@
-//! Strata layer 4: attention and other kernels
+//! Layer 4: attention kernels and other things that make sampling faster.
+//!
+//! All of it comes as wheels; which ones, the lock says.
+
+use layer::{ConfigPatch, Context, LayerBlob, Result};
+use lock::{LayerName, Lock};
+
+pub use layer;
+
+/// Attention and other kernels.
+#[derive(Debug, Clone)]
+pub struct Perf {
+    lock: Lock,
+}
+
+/// The layer of the default edition, from the lock that ships inside the crates, with the default
+/// store.
+///
+/// # Errors
+/// See [`layer::Error`].
+pub fn build() -> Result<LayerBlob> {
+    layer::Layer::build(&Perf::from_lock(&Lock::starter()?)?, &Context::from_env()?)
+}
+
+impl Perf {
+    /// The layer as a lock has it.
+    ///
+    /// # Errors
+    /// None today; a lock that lacks what the layer needs is told when it is built.
+    pub fn from_lock(lock: &Lock) -> Result<Self> {
+        Ok(Self { lock: lock.clone() })
+    }
+}
+
+impl layer::Layer for Perf {
+    fn name(&self) -> &str {
+        LayerName::Perf.as_str()
+    }
+
+    fn build(&self, cx: &Context) -> Result<LayerBlob> {
+        let plans = python::wheel_plans(&self.lock, LayerName::Perf)?;
+        let packages = python::packages(&self.lock, LayerName::Perf);
+        LayerBlob::build(cx, self.name(), plans, ConfigPatch::default(), packages)
+    }
+}

@@ -1,1 +1,86 @@
-//! Strata layer 1: Python, pip, setuptools, wheel
+//! Layer 1: the interpreter, with pip, setuptools and wheel.
+//!
+//! The interpreter comes as Debian packages, the tools as wheels; which ones, the lock says.
+
+use std::collections::BTreeMap;
+
+use debian::System;
+use layer::{ConfigPatch, Context, LayerBlob, Package, Plan, Result};
+use lock::{LayerName, Lock};
+
+pub use layer;
+
+/// The interpreter and its installers.
+#[derive(Debug, Clone)]
+pub struct Python {
+    lock: Lock,
+}
+
+/// The layer of the default edition, from the lock that ships inside the crates, with the default
+/// store.
+///
+/// # Errors
+/// See [`layer::Error`].
+pub fn build() -> Result<LayerBlob> {
+    layer::Layer::build(
+        &Python::from_lock(&Lock::starter()?)?,
+        &Context::from_env()?,
+    )
+}
+
+impl Python {
+    /// The layer as a lock has it.
+    ///
+    /// # Errors
+    /// None today; a lock that lacks what the layer needs is told when it is built.
+    pub fn from_lock(lock: &Lock) -> Result<Self> {
+        Ok(Self { lock: lock.clone() })
+    }
+}
+
+impl layer::Layer for Python {
+    fn name(&self) -> &str {
+        LayerName::Python.as_str()
+    }
+
+    fn build(&self, cx: &Context) -> Result<LayerBlob> {
+        let lock = &self.lock;
+        let system = System::from_lock(lock);
+        let debs: Vec<_> = lock.debs_of(LayerName::Python).collect();
+        let mut plans = Vec::new();
+        if !debs.is_empty() {
+            let weight = debs.iter().map(|deb| deb.size).sum::<u64>() * 100;
+            let key = system.key(LayerName::Python);
+            plans.push(Plan::new("python", key, weight, move |cx| {
+                let stage = system.stage(cx, LayerName::Python);
+                Ok(stage
+                    .map_err(|error| layer::Error::step("the interpreter", error))?
+                    .tree)
+            }));
+        }
+        plans.extend(python::wheel_plans(lock, LayerName::Python)?);
+        let mut packages: Vec<Package> = debs
+            .iter()
+            .map(|deb| Package {
+                kind: "deb".to_owned(),
+                name: deb.name.clone(),
+                version: deb.version.clone(),
+            })
+            .collect();
+        packages.extend(python::packages(lock, LayerName::Python));
+        // Debian marks its Python as managed by apt alone; in an image pip may install beside it.
+        let env = [
+            ("PIP_BREAK_SYSTEM_PACKAGES", "1"),
+            ("PIP_ROOT_USER_ACTION", "ignore"),
+        ];
+        let env: BTreeMap<_, _> = env
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let config = ConfigPatch {
+            env,
+            ..ConfigPatch::default()
+        };
+        LayerBlob::build(cx, self.name(), plans, config, packages)
+    }
+}

@@ -1,1 +1,119 @@
-//! Strata layer 6: entrypoint, user scripts, image config
+//! Layer 6: the entrypoint, the base directory, pip's constraints, and the image's config.
+//!
+//! Small files that this crate brings itself; they change when this crate or the lock does.
+
+mod constraints;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use layer::{ConfigPatch, Context, Entry, EntryPath, HealthCheck, LayerBlob, Plan, Result, Tree};
+use lock::{LayerName, Lock};
+use store::KeyBuilder;
+
+pub use layer;
+
+/// Entrypoint, base directory and image config.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    lock: Lock,
+}
+
+/// The layer of the default edition, from the lock that ships inside the crates, with the default
+/// store.
+///
+/// # Errors
+/// See [`layer::Error`].
+pub fn build() -> Result<LayerBlob> {
+    layer::Layer::build(
+        &Runtime::from_lock(&Lock::starter()?)?,
+        &Context::from_env()?,
+    )
+}
+
+const ENTRYPOINT: &str = "/runner-scripts/entrypoint.sh";
+const HEALTH: &str = "/runner-scripts/health.py";
+const NODES: &str = "/runner-scripts/bundled-nodes.yaml";
+/// Any user must be able to write here, as in /tmp: `--user` takes any number.
+const SHARED: u32 = 0o1777;
+/// Folders of the base directory that ComfyUI expects.
+const FOLDERS: [&str; 7] = [
+    "root",
+    "root/models",
+    "root/input",
+    "root/output",
+    "root/user",
+    "root/temp",
+    "root/custom_nodes",
+];
+
+impl Runtime {
+    /// The layer as a lock has it.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn from_lock(lock: &Lock) -> Result<Self> {
+        Ok(Self { lock: lock.clone() })
+    }
+
+    fn files(&self) -> [(&'static str, String, bool); 4] {
+        [
+            (ENTRYPOINT, include_str!("entrypoint.sh").to_owned(), true),
+            (HEALTH, include_str!("health.py").to_owned(), true),
+            (NODES, include_str!("bundled-nodes.yaml").to_owned(), false),
+            (constraints::PLACE, constraints::text(&self.lock), false),
+        ]
+    }
+}
+
+impl layer::Layer for Runtime {
+    fn name(&self) -> &str {
+        LayerName::Runtime.as_str()
+    }
+
+    fn build(&self, cx: &Context) -> Result<LayerBlob> {
+        let files = self.files();
+        let mut key = KeyBuilder::new("strata runtime 1");
+        for (path, text, executable) in &files {
+            key.field("path", path)
+                .field("text", text)
+                .number("x", u64::from(*executable));
+        }
+        key.list("folders", FOLDERS)
+            .number("mode", u64::from(SHARED));
+        let plan = Plan::new("runtime", key.finish(), 1, move |_| {
+            let mut tree = Tree::new();
+            for folder in FOLDERS {
+                let path = EntryPath::new(folder).map_err(|e| layer::Error::step(folder, e))?;
+                tree.insert(Entry::dir(path).with_mode(SHARED))?;
+            }
+            for (path, text, executable) in files {
+                let at = EntryPath::from_absolute(path).map_err(|e| layer::Error::step(path, e))?;
+                tree.insert(Entry::file(at, Arc::new(text.into_bytes()), executable))?;
+            }
+            Ok(tree)
+        });
+        LayerBlob::build(cx, self.name(), vec![plan], config(), Vec::new())
+    }
+}
+
+fn config() -> ConfigPatch {
+    let env = [("PIP_CONSTRAINT", constraints::PLACE), ("CLI_ARGS", "")];
+    ConfigPatch {
+        env: env
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect::<BTreeMap<_, _>>(),
+        working_dir: Some("/root".to_owned()),
+        entrypoint: Some(vec![ENTRYPOINT.to_owned()]),
+        exposed_ports: vec!["8188/tcp".to_owned()],
+        stop_signal: Some("SIGINT".to_owned()),
+        healthcheck: Some(HealthCheck {
+            test: vec!["CMD".to_owned(), HEALTH.to_owned()],
+            interval: Duration::from_secs(30),
+            timeout: Duration::from_secs(10),
+            start_period: Duration::from_secs(120),
+            retries: 3,
+        }),
+        ..ConfigPatch::default()
+    }
+}

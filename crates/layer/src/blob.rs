@@ -1,12 +1,16 @@
 //! The finished layer: parts on disk, what it adds to the image's config, what is inside.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use lock::Sha256;
 use serde::{Deserialize, Serialize};
 use store::Key;
 
-use crate::Compression;
+use crate::{Compression, Context, Plan, Result, build_parts};
 
 /// A finished layer: one or more OCI layers ("parts") as files in the store, with what the layer
 /// adds to the image's config.
@@ -22,6 +26,30 @@ pub struct LayerBlob {
     pub packages: Vec<Package>,
     /// How long it took to have it.
     pub took: Duration,
+}
+
+impl LayerBlob {
+    /// Builds the plans' parts and makes a layer of them.
+    ///
+    /// # Errors
+    /// See [`build_parts`].
+    pub fn build(
+        cx: &Context,
+        name: &str,
+        plans: Vec<Plan<'_>>,
+        config: ConfigPatch,
+        packages: Vec<Package>,
+    ) -> Result<Self> {
+        let start = Instant::now();
+        let parts = build_parts(cx, plans)?;
+        Ok(Self {
+            name: name.to_owned(),
+            parts,
+            config,
+            packages,
+            took: start.elapsed(),
+        })
+    }
 }
 
 /// One OCI layer.

@@ -93,6 +93,14 @@ impl Lock {
         Self::parse(include_str!("../editions/starter.lock"), "starter")
     }
 
+    /// When the lock was made, in seconds since the epoch: `SOURCE_DATE_EPOCH` of what is built.
+    pub fn created_seconds(&self) -> i64 {
+        // A lock that was parsed has a time that can be; one made in code may not.
+        self.created
+            .parse::<jiff::Timestamp>()
+            .map_or(0, jiff::Timestamp::as_second)
+    }
+
     /// Debian packages of `layer`, in the lock's order.
     pub fn debs_of(&self, layer: LayerName) -> impl Iterator<Item = &Deb> {
         self.debs.iter().filter(move |deb| deb.layer == layer)

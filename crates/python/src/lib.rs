@@ -1,1 +1,14 @@
-//! The image's Python: its interpreter's root, bytecode, and wheels as layer parts
+//! The image's Python: its interpreter in a root folder of its own, bytecode made by it, and the
+//! wheels of a layer as plans for parts. Which wheels a layer has is the layer crate's business.
+
+mod compile;
+mod error;
+mod groups;
+mod interpreter;
+mod pack;
+mod parts;
+mod worker;
+
+pub use error::{Error, Result};
+pub use interpreter::Interpreter;
+pub use parts::{compile_tree, interpreter_key, packages, wheel_plans};

@@ -1,0 +1,51 @@
+//! What can go wrong between finished layers and an image.
+
+use std::path::PathBuf;
+
+/// The result of assembling.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an image could not be made or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A layer could not be built.
+    #[error("layer {layer}: {source}")]
+    Layer {
+        /// The layer's name.
+        layer: String,
+        /// Why.
+        source: Box<layer::Error>,
+    },
+    /// A layer's thread ended without a result.
+    #[error("layer {layer}: its thread ended without a result")]
+    Lost {
+        /// The layer's name.
+        layer: String,
+    },
+    /// There is nothing to assemble.
+    #[error("an image needs at least one layer")]
+    NoLayers,
+    /// The platform is not `os/architecture`.
+    #[error("the platform must be written as os/architecture, found {0:?}")]
+    Platform(String),
+    /// A document could not be written as JSON.
+    #[error("cannot write {document} as JSON: {source}")]
+    Json {
+        /// Which one.
+        document: &'static str,
+        /// What serde said.
+        source: serde_json::Error,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The archive could not be written to where it goes.
+    #[error("cannot write the archive: {0}")]
+    Write(#[source] std::io::Error),
+}

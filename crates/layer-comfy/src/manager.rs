@@ -1,0 +1,34 @@
+//! A node of ours that starts the Manager's package in a ComfyUI that does not know it yet.
+
+use std::sync::Arc;
+
+use layer::{Entry, EntryPath, Plan, Tree};
+use store::KeyBuilder;
+
+/// Where nodes that come with the image stand; the runtime layer tells ComfyUI.
+const FOLDER: &str = "/opt/comfyui-nodes/comfyui-manager";
+
+const FILES: [(&str, &str); 2] = [
+    ("__init__.py", include_str!("manager/init.py")),
+    (
+        "prestartup_script.py",
+        include_str!("manager/prestartup.py"),
+    ),
+];
+
+pub(crate) fn plan() -> Plan<'static> {
+    let mut key = KeyBuilder::new("strata manager node 1");
+    for (name, text) in FILES {
+        key.field("name", name).field("text", text);
+    }
+    Plan::new("manager node", key.finish(), 1, |_| {
+        let bad = |error| layer::Error::step(FOLDER, error);
+        let folder = EntryPath::from_absolute(FOLDER).map_err(bad)?;
+        let mut tree = Tree::new();
+        for (name, text) in FILES {
+            let path = folder.join(&EntryPath::new(name).map_err(bad)?);
+            tree.insert(Entry::file(path, Arc::new(text.as_bytes().to_vec()), false))?;
+        }
+        Ok(tree)
+    })
+}

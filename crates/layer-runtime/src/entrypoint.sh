@@ -1,0 +1,35 @@
+#!/bin/bash
+# Starts ComfyUI: folders, the user's scripts, then the server in place of this shell.
+set -e
+
+base=${COMFYUI_BASE:-/root}
+mkdir -p "$base"/{models,input,output,user,temp,custom_nodes}
+
+# Any --user works, also one that has no home, no name, and a root that is read-only.
+if [ ! -w "${HOME:-/}" ]; then
+    export HOME="$base"
+fi
+if ! id -un >/dev/null 2>&1; then
+    export USER="${USER:-comfy}" LOGNAME="${LOGNAME:-comfy}"
+fi
+if [ ! -w "${TMPDIR:-/tmp}" ]; then
+    export TMPDIR="$base/temp"
+fi
+
+for script in set-proxy.sh pre-start.sh; do
+    if [ -f "$base/user-scripts/$script" ]; then
+        echo "strata: running user-scripts/$script"
+        # Sourced, so that what it exports reaches ComfyUI.
+        . "$base/user-scripts/$script"
+    fi
+done
+
+cd "$base"
+# CLI_ARGS is a list of words on purpose.
+# shellcheck disable=SC2086
+exec python3 /opt/comfyui/main.py \
+    --listen 0.0.0.0 --port 8188 \
+    --base-directory "$base" \
+    --database-url "sqlite:///$base/user/comfyui.db" \
+    --extra-model-paths-config /runner-scripts/bundled-nodes.yaml \
+    ${CLI_ARGS:-} "$@"

@@ -1,0 +1,167 @@
+//! The wheels of a layer as plans: one for each group of wheels.
+
+use std::sync::{Arc, OnceLock};
+
+use layer::{Context, Entry, Kind, Package, Plan, Tree};
+use lock::{LayerName, Lock, Sha256, Wheel as LockedWheel};
+use store::{Key, KeyBuilder};
+use wheel::{Install, Scheme, Wheel, resolve_shared};
+
+use crate::{
+    Interpreter, Result,
+    compile::{Module, bytecode},
+    groups::groups,
+    interpreter::identity,
+};
+
+/// Version of everything here and in `wheel` that shapes an installed tree.
+const FORMAT: &str = "strata wheels 1";
+
+/// The interpreter, made when the first plan needs it.
+type Shared = Arc<OnceLock<Interpreter>>;
+
+/// Plans for the wheels that the lock gives to `layer`.
+///
+/// # Errors
+/// A lock without an interpreter, or with paths that cannot be.
+pub fn wheel_plans<'l>(lock: &'l Lock, layer: LayerName) -> layer::Result<Vec<Plan<'l>>> {
+    let wheels: Vec<&LockedWheel> = lock.wheels_of(layer).collect();
+    if wheels.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (_, interpreter_key) = identity(lock).map_err(step)?;
+    let shared: Shared = Arc::default();
+    let plans = groups(layer.as_str(), &wheels)
+        .into_iter()
+        .map(|(name, wheels)| {
+            let mut key = KeyBuilder::new(FORMAT);
+            key.key("interpreter", &interpreter_key);
+            let python = &lock.python;
+            for (name, value) in [
+                ("version", &python.version),
+                ("program", &python.interpreter),
+                ("purelib", &python.purelib),
+                ("platlib", &python.platlib),
+                ("scripts", &python.scripts),
+                ("headers", &python.headers),
+                ("data", &python.data),
+            ] {
+                key.field(name, value);
+            }
+            for owner in &lock.owners {
+                key.field("owned path", &owner.path)
+                    .field("owner", &owner.package);
+            }
+            for wheel in &wheels {
+                key.field("wheel", wheel.sha256.0)
+                    .number("requested", u64::from(wheel.requested));
+            }
+            let weight = wheels.iter().map(|wheel| wheel.size).sum();
+            let shared = shared.clone();
+            Plan::new(name, key.finish(), weight, move |cx| {
+                make(cx, lock, &wheels, &shared)
+            })
+        });
+    Ok(plans.collect())
+}
+
+/// The wheels of a layer, as packages.
+pub fn packages(lock: &Lock, layer: LayerName) -> Vec<Package> {
+    let package = |wheel: &LockedWheel| Package {
+        kind: "wheel".to_owned(),
+        name: wheel.name.clone(),
+        version: wheel.version.clone(),
+    };
+    lock.wheels_of(layer).map(package).collect()
+}
+
+fn make(
+    cx: &Context,
+    lock: &Lock,
+    wheels: &[&LockedWheel],
+    shared: &Shared,
+) -> layer::Result<Tree> {
+    let scheme = Scheme::from_lock(&lock.python).map_err(|e| layer::Error::step("[python]", e))?;
+    let mut installs: Vec<(String, Install)> = Vec::with_capacity(wheels.len());
+    for locked in wheels {
+        let artifact = locked.artifact();
+        let path = cx.fetcher.fetch(&cx.store, &artifact)?;
+        let named = |error| layer::Error::artifact(&artifact, error);
+        let wheel = Wheel::open(&path, locked).map_err(named)?;
+        let install = wheel
+            .plan(&scheme, &lock.owners, locked.requested)
+            .map_err(named)?;
+        installs.push((locked.name.clone(), install));
+    }
+    resolve_shared(&mut installs).map_err(|e| layer::Error::step("wheels of one part", e))?;
+    let mut tree = Tree::new();
+    for ((name, install), locked) in installs.into_iter().zip(wheels) {
+        let named = |error| layer::Error::artifact(locked.artifact(), error);
+        let pack = match interpreter(cx, lock, shared) {
+            Ok(interpreter) => {
+                let modules: Vec<Module> = install
+                    .python_sources()
+                    .map(|file| (file.path.clone(), file.content.clone()))
+                    .collect();
+                bytecode(cx, interpreter, &name, &locked.sha256, &modules)
+            }
+            Err(error) => Err(error),
+        };
+        let pack = pack.map_err(|error| layer::Error::artifact(locked.artifact(), error))?;
+        for entry in install.into_tree(pack).map_err(named)? {
+            tree.insert(entry)?;
+        }
+    }
+    Ok(tree)
+}
+
+/// Adds bytecode for every module of a tree that came from the artifact with this sha256.
+///
+/// # Errors
+/// As building the interpreter's root, and compiling.
+pub fn compile_tree(
+    cx: &Context,
+    lock: &Lock,
+    name: &str,
+    artifact: &Sha256,
+    tree: &mut Tree,
+) -> layer::Result<()> {
+    let modules: Vec<Module> = tree
+        .iter()
+        .filter(|entry| entry.path.as_bytes().ends_with(b".py"))
+        .filter_map(|entry| match &entry.kind {
+            Kind::File(content) => Some((entry.path.clone(), content.clone())),
+            _ => None,
+        })
+        .collect();
+    let pack = Interpreter::from_lock(cx, lock)
+        .and_then(|interpreter| bytecode(cx, &interpreter, name, artifact, &modules))
+        .map_err(|error| layer::Error::artifact(name, error))?;
+    for (path, content) in pack {
+        tree.remove(path.as_bytes());
+        tree.insert(Entry::file(path, content, false))?;
+    }
+    Ok(())
+}
+
+/// The key of the lock's interpreter, for recipes whose result has bytecode in it.
+///
+/// # Errors
+/// A lock without an interpreter.
+pub fn interpreter_key(lock: &Lock) -> layer::Result<Key> {
+    identity(lock).map(|(_, key)| key).map_err(step)
+}
+
+fn interpreter<'s>(cx: &Context, lock: &Lock, shared: &'s Shared) -> Result<&'s Interpreter> {
+    if let Some(interpreter) = shared.get() {
+        return Ok(interpreter);
+    }
+    // Two plans may get here at once: the store's lock lets one unpack, and the loser's value is
+    // dropped before it has started a worker.
+    let made = Interpreter::from_lock(cx, lock)?;
+    Ok(shared.get_or_init(|| made))
+}
+
+fn step(error: crate::Error) -> layer::Error {
+    layer::Error::step("the image's interpreter", error)
+}
