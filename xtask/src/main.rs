@@ -1,2 +1,48 @@
-//! `cargo xtask`.
-fn main() {}
+//! Strata's command line: arguments, then one file for each verb. No build logic.
+
+mod archive;
+mod build;
+mod engine;
+mod image;
+mod layer_verb;
+mod load;
+mod options;
+mod progress;
+mod run;
+mod table;
+
+use clap::{Parser, Subcommand};
+
+/// Builds the ComfyUI image from locked artifacts, layer by layer, without a daemon.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Image(image::Args),
+    Layer(layer_verb::Args),
+    Archive(archive::Args),
+    Load(load::Args),
+    Run(run::Args),
+}
+
+fn main() -> std::process::ExitCode {
+    let result = match Cli::parse().verb {
+        Verb::Image(args) => image::run(&args),
+        Verb::Layer(args) => layer_verb::run(&args),
+        Verb::Archive(args) => archive::run(&args),
+        Verb::Load(args) => load::run(&args),
+        Verb::Run(args) => run::run(&args),
+    };
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

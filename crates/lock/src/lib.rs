@@ -18,5 +18,5 @@ pub use artifact::{Artifact, Origin};
 pub use digest::Sha256;
 pub use entry::{Deb, DebianSuite, Image, Owner, Python, Source, SourceKind, Wheel};
 pub use error::{Error, Result};
-pub use layer_name::LayerName;
+pub use layer_name::{LayerName, UnknownLayer};
 pub use lock_file::{Lock, VERSION};

@@ -1,0 +1,46 @@
+//! Options that all verbs share.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use lock::LayerName;
+
+/// Which edition, and how it is built.
+#[derive(Debug, Clone, Args)]
+pub struct BuildOptions {
+    /// How parts are compressed.
+    #[arg(long, value_enum, default_value = "zstd")]
+    pub compression: Codec,
+    /// How hard: 1 to 19 for zstd (default 3), 1 to 12 for gzip (default 6).
+    #[arg(long)]
+    pub level: Option<i32>,
+    /// Fail rather than change the lock when an artifact has vanished. (Today a lock is never
+    /// changed by a build, so this is how every build behaves.)
+    #[arg(long)]
+    pub locked: bool,
+    /// Use the store alone: fetch nothing.
+    #[arg(long)]
+    pub offline: bool,
+    /// Make everything anew from the downloads.
+    #[arg(long)]
+    pub no_reuse: bool,
+    /// The store's folder [default: STRATA_STORE, else the user's cache folder].
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The name of a compression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Codec {
+    Zstd,
+    Gzip,
+}
+
+/// Parses a layer's name for clap.
+pub fn layer_name(text: &str) -> Result<LayerName, String> {
+    text.parse()
+        .map_err(|error: lock::UnknownLayer| error.to_string())
+}

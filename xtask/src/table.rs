@@ -1,0 +1,98 @@
+//! What was built, as a table for people or as JSON for scripts.
+
+use anyhow::Result;
+use assembler::Image;
+use indicatif::HumanBytes;
+use layer::{LayerBlob, PartOrigin};
+
+/// Prints the table to standard error, so that standard output stays for the digest.
+pub fn print(image: &Image) {
+    let sum = |layer: &LayerBlob, size: fn(&layer::Part) -> u64| {
+        layer.parts.iter().map(size).sum::<u64>()
+    };
+    eprintln!(
+        "{:<10}{:>6}{:>10}{:>13}{:>13}  {:<28}{:>8}",
+        "layer", "parts", "packages", "size", "compressed", "parts built or reused", "time"
+    );
+    for layer in &image.layers {
+        eprintln!(
+            "{:<10}{:>6}{:>10}{:>13}{:>13}  {:<28}{:>6.1} s",
+            layer.name,
+            layer.parts.len(),
+            layer.packages.len(),
+            HumanBytes(sum(layer, |part| part.diff_size)).to_string(),
+            HumanBytes(sum(layer, |part| part.size)).to_string(),
+            origins(layer),
+            layer.took.as_secs_f64(),
+        );
+    }
+    let total = |size: fn(&layer::Part) -> u64| {
+        HumanBytes(image.layers.iter().map(|layer| sum(layer, size)).sum()).to_string()
+    };
+    eprintln!(
+        "{:<10}{:>6}{:>10}{:>13}{:>13}",
+        "image",
+        image
+            .layers
+            .iter()
+            .map(|layer| layer.parts.len())
+            .sum::<usize>(),
+        image
+            .layers
+            .iter()
+            .map(|layer| layer.packages.len())
+            .sum::<usize>(),
+        total(|part| part.diff_size),
+        total(|part| part.size),
+    );
+}
+
+fn origins(layer: &LayerBlob) -> String {
+    let built: Vec<&str> = layer
+        .parts
+        .iter()
+        .filter_map(|part| match part.origin {
+            PartOrigin::Built(why) => Some(why),
+            PartOrigin::Reused => None,
+        })
+        .collect();
+    match built.first() {
+        None => "reused".to_owned(),
+        Some(why) if built.len() == layer.parts.len() => format!("built: {why}"),
+        Some(why) => format!("{} built: {why}", built.len()),
+    }
+}
+
+/// The same as JSON, on one line.
+pub fn json(image: &Image) -> Result<String> {
+    let layers: Vec<_> = image
+        .layers
+        .iter()
+        .map(|layer| {
+            let parts: Vec<_> = layer
+                .parts
+                .iter()
+                .map(|part| {
+                    let why = match &part.origin {
+                        PartOrigin::Built(why) => Some(why),
+                        PartOrigin::Reused => None,
+                    };
+                    serde_json::json!({
+                        "name": part.name, "digest": part.digest.to_oci(),
+                        "diff_id": part.diff_id.to_oci(), "size": part.size,
+                        "diff_size": part.diff_size, "built": why, "path": part.path,
+                    })
+                })
+                .collect();
+            serde_json::json!({
+                "name": layer.name, "parts": parts, "packages": layer.packages,
+                "seconds": layer.took.as_secs_f64(),
+            })
+        })
+        .collect();
+    Ok(serde_json::to_string(&serde_json::json!({
+        "edition": image.meta.edition, "reference": image.meta.reference,
+        "digest": image.digest.to_oci(), "config": image.config_digest.to_oci(),
+        "transfer_size": image.transfer_size(), "layers": layers,
+    }))?)
+}
