@@ -9,7 +9,8 @@ use std::sync::Arc;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::{Errno, Result};
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags,
+    OpenTreeFlags, UnmountFlags,
 };
 use rustix::thread::CapabilitySet;
 
@@ -53,6 +54,9 @@ pub(crate) enum Action {
         slot: usize,
         read_only: bool,
     },
+    /// Make a file system of this process namespace's processes. In a user namespace the kernel
+    /// allows it only while another whole one is in sight, which is the host's.
+    Processes { slot: usize },
     /// Make a folder the root, and drop the host's.
     Enter(CString),
     /// Make a folder, unless something is there.
@@ -114,6 +118,19 @@ impl Action {
                 slots[*slot] = Some(mount);
                 Ok(())
             }
+            Self::Processes { slot } => {
+                let context = rustix::mount::fsopen(c"proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
+                rustix::mount::fsconfig_create(context.as_fd())?;
+                let mount = rustix::mount::fsmount(
+                    context.as_fd(),
+                    FsMountFlags::FSMOUNT_CLOEXEC,
+                    MountAttrFlags::MOUNT_ATTR_NOSUID
+                        | MountAttrFlags::MOUNT_ATTR_NODEV
+                        | MountAttrFlags::MOUNT_ATTR_NOEXEC,
+                )?;
+                slots[*slot] = Some(mount);
+                Ok(())
+            }
             Self::Enter(root) => make_root(root),
             Self::Folder(path) => absent_is_made(rustix::fs::mkdir(
                 path.as_c_str(),
@@ -167,6 +184,12 @@ impl fmt::Display for Action {
             Self::Take { source, .. } => {
                 write!(f, "take {} from the host", source.to_string_lossy())
             }
+            Self::Processes { .. } => {
+                write!(
+                    f,
+                    "make a new /proc (where we are in a container, its own must not be masked)"
+                )
+            }
             Self::Enter(root) => write!(f, "make {} the root", root.to_string_lossy()),
             Self::Folder(path) => write!(f, "make the folder {} inside", path.to_string_lossy()),
             Self::File(path) => write!(f, "make the file {} inside", path.to_string_lossy()),
@@ -176,14 +199,10 @@ impl fmt::Display for Action {
                     "mount {} at {}",
                     kind.to_string_lossy(),
                     target.to_string_lossy()
-                )?;
-                if *kind == c"proc" {
-                    write!(f, " (in a container, its own /proc must not be masked)")?;
-                }
-                Ok(())
+                )
             }
             Self::Show { target, .. } => {
-                write!(f, "show a path of the host at {}", target.to_string_lossy())
+                write!(f, "mount what was prepared at {}", target.to_string_lossy())
             }
             Self::Link { at, .. } => write!(f, "make the link {}", at.to_string_lossy()),
             Self::Freeze => write!(f, "make the root read-only (this needs Linux 5.12)"),

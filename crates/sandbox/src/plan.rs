@@ -109,11 +109,9 @@ impl Steps {
     fn system(&mut self, shown: &mut Vec<Action>) -> Result<()> {
         shown.extend([
             Action::Folder(c"/proc".into()),
-            Action::Mount {
-                kind: c"proc",
-                target: c"/proc",
-                data: c"",
-                no_exec: true,
+            Action::Show {
+                slot: self.slots,
+                target: c"/proc".into(),
             },
             Action::Folder(c"/dev".into()),
             Action::Mount {
@@ -160,6 +158,8 @@ impl Steps {
                 no_exec: false,
             },
         ]);
+        self.inner.push(Action::Processes { slot: self.slots });
+        self.slots += 1;
         for (path, major, minor) in DEVICES {
             let device = Path::new(path);
             // Some containers have no terminal.

@@ -105,6 +105,8 @@ fn a_killed_parent_takes_it_along() {
         return;
     }
     let (root, dir) = (Root::new(), folder_with_fifo());
+    // If this fails, the helper would too, and nobody would open the fifo.
+    root.sandbox().run("true", [""; 0], b"").unwrap();
     let mut parent = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "helper", "--ignored", "--nocapture"])
         .env(
