@@ -66,6 +66,24 @@ impl Engine {
         })
     }
 
+    /// Docker reads zstd layers from version 23 on; podman has for long.
+    fn reads_zstd(self) -> bool {
+        if self == Self::Podman {
+            return true;
+        }
+        let output = Command::new("docker")
+            .args(["version", "--format", "{{.Server.Version}}"])
+            .output();
+        output.is_ok_and(|output| {
+            let version = String::from_utf8_lossy(&output.stdout).into_owned();
+            version
+                .split('.')
+                .next()
+                .and_then(|major| major.trim().parse::<u32>().ok())
+                >= Some(23)
+        })
+    }
+
     /// Streams the image into `<engine> load`.
     pub fn load(self, image: &Image) -> Result<()> {
         let program = self.program();
@@ -80,7 +98,11 @@ impl Engine {
             .take()
             .context("the engine has no standard input")?;
         let mut out = BufWriter::with_capacity(1 << 20, stdin);
-        let written = assembler::write_archive(image, &mut out, &|_| ());
+        let written = if self.reads_zstd() {
+            assembler::write_archive(image, &mut out, &|_| ())
+        } else {
+            assembler::write_plain_archive(image, &mut out, &|_| ())
+        };
         let flushed = out.flush();
         drop(out);
         let status = child.wait()?;

@@ -12,6 +12,59 @@ use crate::{Error, Image, Result, document::LAYOUT};
 /// 1980-01-01T00:00:00Z, as inside the layers.
 const MTIME: u64 = 315_532_800;
 
+/// Writes the image to `out` for an engine that cannot read zstd (Docker before 23): Docker's
+/// `manifest.json` and config, with the layers' tars as they are.
+///
+/// # Errors
+/// As [`write_archive`].
+pub fn write_plain_archive(
+    image: &Image,
+    out: &mut dyn Write,
+    advance: &dyn Fn(u64),
+) -> Result<()> {
+    let mut tar = tar::Builder::new(out);
+    let mut seen = BTreeSet::new();
+    for part in image.layers.iter().flat_map(|layer| &layer.parts) {
+        if !seen.insert(part.diff_id) {
+            continue;
+        }
+        let io = |source| Error::Io {
+            path: part.path.clone(),
+            source,
+        };
+        let file = File::open(&part.path).map_err(io)?;
+        let reader = part.compression.decoder(file).map_err(io)?;
+        let mut header = header(tar::EntryType::Regular, 0o644, part.diff_size);
+        let reader = Telling {
+            file: reader.take(part.diff_size),
+            advance,
+        };
+        tar.append_data(&mut header, plain_path(&part.diff_id), reader)
+            .map_err(Error::Write)?;
+    }
+    let small = [
+        (
+            format!("{}.json", image.config_digest),
+            image.config.clone(),
+        ),
+        ("manifest.json".to_owned(), image.plain_manifest()?),
+    ];
+    for (path, bytes) in small {
+        let mut header = header(tar::EntryType::Regular, 0o644, bytes.len() as u64);
+        tar.append_data(&mut header, path, bytes.as_slice())
+            .map_err(Error::Write)?;
+    }
+    tar.into_inner()
+        .map_err(Error::Write)?
+        .flush()
+        .map_err(Error::Write)
+}
+
+/// Where a plain archive has the tar of a part.
+pub(crate) fn plain_path(diff_id: &lock::Sha256) -> String {
+    format!("{diff_id}/layer.tar")
+}
+
 /// Writes the image to `out` as one tar archive; the same image gives the same bytes.
 /// `advance` hears of every stretch of bytes written.
 ///
@@ -74,12 +127,12 @@ fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
     header
 }
 
-struct Telling<'a> {
-    file: File,
+struct Telling<'a, R> {
+    file: R,
     advance: &'a dyn Fn(u64),
 }
 
-impl Read for Telling<'_> {
+impl<R: Read> Read for Telling<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.file.read(buffer)?;
         (self.advance)(read as u64);

@@ -7,7 +7,9 @@ use lock::{Lock, Sha256};
 use sha2::Digest;
 
 use crate::{
-    Error, Result, config,
+    Error, Result,
+    archive::plain_path,
+    config,
     document::{CONFIG, Descriptor, DockerImage, INDEX, Index, MANIFEST, Manifest},
 };
 
@@ -139,6 +141,17 @@ impl Image {
             config: path(&self.config_digest),
             repo_tags: vec![self.meta.reference.clone()],
             layers: parts.map(|part| path(&part.digest)).collect(),
+        };
+        json("manifest.json", &[image])
+    }
+
+    /// Docker's `manifest.json` for an archive of plain tars.
+    pub(crate) fn plain_manifest(&self) -> Result<Vec<u8>> {
+        let parts = self.layers.iter().flat_map(|layer| &layer.parts);
+        let image = DockerImage {
+            config: format!("{}.json", self.config_digest),
+            repo_tags: vec![self.meta.reference.clone()],
+            layers: parts.map(|part| plain_path(&part.diff_id)).collect(),
         };
         json("manifest.json", &[image])
     }

@@ -14,7 +14,7 @@ mod error;
 mod image;
 mod layout;
 
-pub use archive::write_archive;
+pub use archive::{write_archive, write_plain_archive};
 pub use build::assemble;
 pub use edition::layers;
 pub use error::{Error, Result};

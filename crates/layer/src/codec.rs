@@ -63,6 +63,18 @@ impl Compression {
         within("gzip", level, 12).map(|level| Self::Gzip { level })
     }
 
+    /// Reads a blob of this compression as the tar inside.
+    ///
+    /// # Errors
+    /// When the decoder cannot be made; what is damaged is told while reading.
+    pub fn decoder(self, blob: std::fs::File) -> std::io::Result<Box<dyn std::io::Read>> {
+        let blob = std::io::BufReader::with_capacity(256 << 10, blob);
+        Ok(match self {
+            Self::Zstd { .. } => Box::new(zstd::Decoder::with_buffer(blob)?),
+            Self::Gzip { .. } => Box::new(flate2::bufread::MultiGzDecoder::new(blob)),
+        })
+    }
+
     /// Adds codec, version and settings to a recipe key.
     pub(crate) fn add_to(self, key: &mut KeyBuilder) {
         match self {

@@ -1,5 +1,6 @@
 //! The steps that turn a fresh process into the inside of the sandbox. Each is prepared before the
-//! fork, paths as C strings included, so that taking it is a system call or two and allocates nothing.
+//! fork, paths as C strings included, so that taking it is a system call or two and allocates
+//! nothing.
 
 use std::ffi::{CStr, CString};
 use std::fmt;
@@ -221,8 +222,8 @@ fn absent_is_made(made: Result<()>) -> Result<()> {
     }
 }
 
-/// pivot_root(2), section "pivot_root(".", ".")": the old root is stacked on the new one, and taken off.
-/// All later paths are resolved inside, so a symbolic link of the image leads nowhere else.
+/// pivot_root(2), section "pivot_root(".", ".")": the old root is stacked on the new one, and taken
+/// off. All later paths are resolved inside, so a symbolic link of the image leads nowhere else.
 fn make_root(root: &CStr) -> Result<()> {
     rustix::mount::mount_bind(root, root)?;
     rustix::process::chdir(root)?;

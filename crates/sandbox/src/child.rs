@@ -180,8 +180,8 @@ impl Child {
     ) -> Result<(T, Vec<u8>)> {
         let (stdin, stdout) = (self.stdin.take(), self.stdout.take());
         let (value, status, written) = std::thread::scope(|scope| {
-            // Should `read` panic, this goes before the scope waits for its thread: the program dies,
-            // and the thread with its pipe.
+            // Should `read` panic, this goes before the scope waits for its thread: the program
+            // dies, and the thread with its pipe.
             let _lifeline = self.lifeline.take();
             let feed = std::thread::Builder::new()
                 .name("sandbox stdin".to_owned())

@@ -1,6 +1,6 @@
-//! From a fork of ours to the program inside: guard, init, exec. The only file with unsafe code, and
-//! the reason is one: after a fork of a process with threads, and until exec, code may make system calls
-//! but not allocate, lock or panic. What the steps are is `action`'s and `plan`'s.
+//! From a fork of ours to the program inside: guard, init, exec. The only file with unsafe code,
+//! and the reason is one: after a fork of a process with threads, and until exec, code may make
+//! system calls but not allocate, lock or panic. What the steps are is `action`'s and `plan`'s.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
@@ -33,7 +33,8 @@ pub(crate) fn arrange(command: &mut Command, mut plan: Plan) {
     unsafe { command.pre_exec(move || enter(&mut plan).map_err(Into::into)) };
 }
 
-/// Runs in the child that `Command` forks, which becomes the guard. Returns in the program-to-be alone.
+/// Runs in the child that `Command` forks, which becomes the guard. Returns in the program-to-be
+/// alone.
 fn enter(plan: &mut Plan) -> Result<()> {
     default_signals();
     // Away from the terminal's signals: the guard must outlive init.
@@ -73,7 +74,8 @@ fn take(steps: &[Action], first: usize, slots: &mut Slots, report: &OwnedFd) -> 
     Ok(())
 }
 
-/// The guard: waits until init ends or the parent wants it to, and leaves with the program's status.
+/// The guard: waits until init ends or the parent wants it to, and leaves with the program's
+/// status.
 fn guard(init: Pid, lifeline: &OwnedFd, report: &OwnedFd) -> ! {
     let watched = pidfd_open(init, PidfdFlags::empty());
     if let Err(errno) = &watched {
@@ -83,8 +85,8 @@ fn guard(init: Pid, lifeline: &OwnedFd, report: &OwnedFd) -> ! {
     // SAFETY: plain system call. The program's stdin, which was 0, is init's and the program's now.
     let lifeline = unsafe { libc::dup2(lifeline.as_raw_fd(), LIFELINE) };
     let kept = watched.as_ref().map_or(LIFELINE, |fd| fd.as_raw_fd());
-    // Everything else goes: std's exec pipe and the stdio pipes, so that the parent sees their ends,
-    // and all lifelines, this sandbox's own writing end among them.
+    // Everything else goes: std's exec pipe and the stdio pipes, so that the parent sees their
+    // ends, and all lifelines, this sandbox's own writing end among them.
     close_range(LIFELINE + 1, kept - 1);
     close_range(kept.max(LIFELINE) + 1, RawFd::MAX);
 
@@ -121,8 +123,8 @@ fn guard(init: Pid, lifeline: &OwnedFd, report: &OwnedFd) -> ! {
 
 /// Init, with the inside prepared: starts the program, then reaps until it ends.
 fn begin(guard: &OwnedFd, report: &OwnedFd) -> Result<()> {
-    // After the last change of ids, which would clear it. The guard has one thread, so this is exact;
-    // and should it be gone already, its pidfd says so.
+    // After the last change of ids, which would clear it. The guard has one thread, so this is
+    // exact; and should it be gone already, its pidfd says so.
     let watched = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     let mut events = [PollFd::new(guard, PollFlags::IN)];
     let gone = poll(
@@ -177,7 +179,8 @@ pub(crate) fn leave_host() -> Result<()> {
         | UnshareFlags::NEWNET
         | UnshareFlags::NEWIPC
         | UnshareFlags::NEWUTS;
-    // SAFETY: no file descriptor table is unshared, which is what could break Rust's ownership of them.
+    // SAFETY: no file descriptor table is unshared, which is what could break Rust's ownership of
+    // them.
     unsafe { rustix::thread::unshare_unsafe(spaces) }
 }
 
@@ -187,8 +190,8 @@ pub(crate) fn new_user_namespace() -> Result<()> {
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWUSER) }
 }
 
-/// Makes the mount at `path` from `at` read-only (`c""`: the mount that `at` is), and leaves its other
-/// flags, some of which a user namespace may not change.
+/// Makes the mount at `path` from `at` read-only (`c""`: the mount that `at` is), and leaves its
+/// other flags, some of which a user namespace may not change.
 pub(crate) fn make_read_only(at: impl AsFd, path: &CStr, recursive: bool) -> Result<()> {
     let attributes = libc::mount_attr {
         attr_set: libc::MOUNT_ATTR_RDONLY,
@@ -214,8 +217,8 @@ pub(crate) fn make_read_only(at: impl AsFd, path: &CStr, recursive: bool) -> Res
     if made == 0 { Ok(()) } else { Err(last_error()) }
 }
 
-/// A forked process that has done one thing and waits, so that what it did can be looked at. Dropping
-/// it ends it.
+/// A forked process that has done one thing and waits, so that what it did can be looked at.
+/// Dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     /// Its number.
@@ -286,8 +289,8 @@ fn tell(report: &OwnedFd, step: u32, errno: Errno) -> Errno {
 
 /// Forgets handlers, which are code of ours, and what was ignored or blocked.
 fn default_signals() {
-    // The kernel's sigaction with all of it zero: the default, no flags, nothing masked. By system call,
-    // since libc keeps 32 and 33 for itself, and a parent may have ignored those as well.
+    // The kernel's sigaction with all of it zero: the default, no flags, nothing masked. By system
+    // call, since libc keeps 32 and 33 for itself, and a parent may have ignored those as well.
     let default = [0_u64; 4];
     for signal in 1..=64 {
         // SAFETY: the structure is no longer than given and outlives the call; 8 is the size of the

@@ -1,5 +1,5 @@
-//! What the host lets us do: namespaces as real root, or by way of a user namespace, which is made once
-//! and joined by every sandbox. Where neither works, which setting is in the way.
+//! What the host lets us do: namespaces as real root, or by way of a user namespace, which is made
+//! once and joined by every sandbox. Where neither works, which setting is in the way.
 
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};

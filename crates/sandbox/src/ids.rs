@@ -119,8 +119,8 @@ fn grants_of(text: &str, user: Option<&str>, uid: u32) -> Vec<(u32, u32)> {
         .collect()
 }
 
-/// Maps 0 to `own` and the rest to the granted ranges, in their order. Where they are too few, how many
-/// they are.
+/// Maps 0 to `own` and the rest to the granted ranges, in their order. Where they are too few, how
+/// many they are.
 fn runs(own: u32, grants: &[(u32, u32)]) -> Result<Vec<Run>, u64> {
     let mut runs = vec![[0, own, 1]];
     let mut next = 1;

@@ -16,24 +16,27 @@
 //!
 //! # What the program sees
 //!
-//! - The folder as `/`; a new `/proc`; a `/dev` with `null`, `zero`, `full`, `random`, `urandom` and
-//!   `tty` alone; empty `/tmp`, `/run` and `/dev/shm` in memory. No `/sys`, nothing else of the host.
+//! - The folder as `/`; a new `/proc`; a `/dev` with `null`, `zero`, `full`, `random`, `urandom`
+//!   and `tty` alone; empty `/tmp`, `/run` and `/dev/shm` in memory. No `/sys`, nothing else of the
+//!   host.
 //! - No network: there is one interface, `lo`, and it is down.
-//! - Process ids of its own, with a small init of ours as 1, which reaps orphans. The program is not
-//!   number 1, because the kernel drops every signal whose default would end number 1, `SIGPIPE` too.
+//! - Process ids of its own, with a small init of ours as 1, which reaps orphans. The program is
+//!   not number 1, because the kernel drops every signal whose default would end number 1,
+//!   `SIGPIPE` too.
 //! - Host name `strata`, umask 022, signals at their defaults, no file descriptors but the three,
 //!   no controlling terminal, and the environment of [`Sandbox`].
-//! - User and group 0 without further groups, and the capabilities that chowning, setuid and package
-//!   scripts need; not those that mount, make device nodes or configure the machine. They are the
-//!   same in both [`Mode`]s.
+//! - User and group 0 without further groups, and the capabilities that chowning, setuid and
+//!   package scripts need; not those that mount, make device nodes or configure the machine. They
+//!   are the same in both [`Mode`]s.
 //!
 //! # What ends with what
 //!
-//! Between us and init stands a guard process. It holds the reading end of a pipe, the lifeline, whose
-//! writing end only [`Child`] holds: when that is dropped, or our process dies in whatever way, the
-//! guard kills init, and the kernel then kills all that init stands over. A parent death signal would
-//! not do there, since it fires when the *thread* that forked ends; it serves between init and
-//! the guard, which has one thread. When [`Child::wait`] or the drop returns, nothing runs any more.
+//! Between us and init stands a guard process. It holds the reading end of a pipe, the lifeline,
+//! whose writing end only [`Child`] holds: when that is dropped, or our process dies in whatever
+//! way, the guard kills init, and the kernel then kills all that init stands over. A parent death
+//! signal would not do there, since it fires when the *thread* that forked ends; it serves between
+//! init and the guard, which has one thread. When [`Child::wait`] or the drop returns, nothing runs
+//! any more.
 //!
 //! The guard and init are forks without exec: they share our memory copy-on-write while they live.
 //! Start long-lived workers before filling much memory.

@@ -1,5 +1,6 @@
-//! What a root folder holds as seen from inside, with the owners that programs gave, and taking it back
-//! for the calling user. From outside, owners are those of the mapped ids, and some files unreadable.
+//! What a root folder holds as seen from inside, with the owners that programs gave, and taking it
+//! back for the calling user. From outside, owners are those of the mapped ids, and some files
+//! unreadable.
 
 use std::io::{self, BufRead, BufReader};
 
@@ -42,9 +43,9 @@ pub struct Listed {
     pub target: Vec<u8>,
 }
 
-/// Lists all that is in the root, sorted by path as bytes, by the image's own `/usr/bin/find`. Nothing
-/// is mounted meanwhile (see [`Sandbox::bare`]): `/tmp` and its like appear with their own modes
-/// and their own content. The root itself is not listed.
+/// Lists all that is in the root, sorted by path as bytes, by the image's own `/usr/bin/find`.
+/// Nothing is mounted meanwhile (see [`Sandbox::bare`]): `/tmp` and its like appear with their own
+/// modes and their own content. The root itself is not listed.
 ///
 /// # Errors
 /// Where `find` is absent, fails or writes something else than it was told.
@@ -59,9 +60,9 @@ pub fn list(sandbox: &Sandbox) -> Result<Vec<Listed>> {
     Ok(listed)
 }
 
-/// Gives all of the root to user and group 0 inside, which is the calling user outside, and lets that
-/// user read, write and enter all. To be called after [`list`], which is where owners and modes
-/// are known from; the image's own `chown` and `chmod` do it.
+/// Gives all of the root to user and group 0 inside, which is the calling user outside, and lets
+/// that user read, write and enter all. To be called after [`list`], which is where owners and
+/// modes are known from; the image's own `chown` and `chmod` do it.
 ///
 /// # Errors
 /// Where these are absent or fail.

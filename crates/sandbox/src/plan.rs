@@ -258,8 +258,8 @@ impl Plan {
     }
 }
 
-/// Whether a file is the character device of these numbers. A broken host may have an ordinary file in
-/// place of `/dev/null`.
+/// Whether a file is the character device of these numbers. A broken host may have an ordinary file
+/// in place of `/dev/null`.
 fn is_device(file: &Metadata, major: u32, minor: u32) -> bool {
     let numbers = (
         rustix::fs::major(file.rdev()),

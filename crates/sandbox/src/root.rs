@@ -60,8 +60,8 @@ impl Sandbox {
     /// Shows a file or folder of the host at the absolute path `guest`, read-only, and whatever is
     /// mounted below it as well.
     ///
-    /// What is missing of the path `guest` is made, and stays in the root folder; below `/tmp` or `/run`
-    /// it is made in memory and leaves no trace.
+    /// What is missing of the path `guest` is made, and stays in the root folder; below `/tmp` or
+    /// `/run` it is made in memory and leaves no trace.
     #[must_use]
     pub fn bind_read_only(self, host: impl Into<PathBuf>, guest: impl Into<PathBuf>) -> Self {
         self.bound(Bind {
@@ -90,8 +90,8 @@ impl Sandbox {
         self
     }
 
-    /// With `true`, nothing is mounted on the root: no `/proc`, `/dev`, `/tmp`, `/run`, no binds. This is
-    /// for looking at the root as it is; most programs want more.
+    /// With `true`, nothing is mounted on the root: no `/proc`, `/dev`, `/tmp`, `/run`, no binds.
+    /// This is for looking at the root as it is; most programs want more.
     #[must_use]
     pub fn bare(mut self, bare: bool) -> Self {
         self.bare = bare;
@@ -101,12 +101,13 @@ impl Sandbox {
     /// Runs `program` to its end and returns what it wrote. `program` is looked up in the
     /// PATH of the environment, inside, unless it holds a slash. It starts in `/`.
     ///
-    /// `stdin` is written while the output is read, so neither side can block the other for good. All of
-    /// stdout is held in memory; see [`run_streaming`](Self::run_streaming) where it may be large.
+    /// `stdin` is written while the output is read, so neither side can block the other for good.
+    /// All of stdout is held in memory; see [`run_streaming`](Self::run_streaming) where it may be
+    /// large.
     ///
     /// # Errors
-    /// [`Error::Failed`](crate::Error::Failed) unless it exits with 0; the others where it could not
-    /// be run at all.
+    /// [`Error::Failed`](crate::Error::Failed) unless it exits with 0; the others where it could
+    /// not be run at all.
     pub fn run<I>(&self, program: impl AsRef<OsStr>, args: I, stdin: &[u8]) -> Result<Output>
     where
         I: IntoIterator<Item: AsRef<OsStr>>,
@@ -137,8 +138,8 @@ impl Sandbox {
             .map(|(value, _)| value)
     }
 
-    /// Starts `program` and leaves it running, for workers that answer many questions. Its stdin and
-    /// stdout are pipes, the end of its stderr is kept. May be called on any thread.
+    /// Starts `program` and leaves it running, for workers that answer many questions. Its stdin
+    /// and stdout are pipes, the end of its stderr is kept. May be called on any thread.
     ///
     /// # Errors
     /// Where it could not be started.

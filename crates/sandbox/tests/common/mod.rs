@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     reason = "a test fails by panicking, its helpers too"
 )]
+#![allow(clippy::print_stdout, reason = "a skipped test says why")]
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::collections::BTreeSet;
