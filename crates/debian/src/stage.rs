@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Version of everything in this crate that shapes a configured system.
-const FORMAT: &str = "strata system 1";
+const FORMAT: &str = "strata system 2";
 const TREE: &str = "system";
 const ROOT: &str = "root";
 const LISTING: &str = "listing.json";

@@ -53,7 +53,7 @@ impl layer::Layer for Comfy {
                 version: source.version.clone(),
             });
         }
-        plans.push(manager::plan());
+        plans.push(manager::plan(lock)?);
         LayerBlob::build(cx, self.name(), plans, ConfigPatch::default(), packages)
     }
 }

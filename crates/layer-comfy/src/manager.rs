@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use layer::{Entry, EntryPath, Plan, Tree};
+use layer::{Entry, EntryPath, Plan, Result, Tree};
+use lock::{Lock, Sha256};
 use store::KeyBuilder;
 
 /// Where nodes that come with the image stand; the runtime layer tells ComfyUI.
@@ -16,12 +17,16 @@ const FILES: [(&str, &str); 2] = [
     ),
 ];
 
-pub(crate) fn plan() -> Plan<'static> {
+pub(crate) fn plan(lock: &Lock) -> Result<Plan<'_>> {
     let mut key = KeyBuilder::new("strata manager node 1");
     for (name, text) in FILES {
         key.field("name", name).field("text", text);
     }
-    Plan::new("manager node", key.finish(), 1, |_| {
+    key.key("interpreter", &python::interpreter_key(lock)?);
+    let key = key.finish();
+    // Bytecode is kept by the digest of what it was made from; this tree's is its recipe.
+    let identity = Sha256(*key.as_bytes());
+    Ok(Plan::new("manager node", key, 1, move |cx| {
         let bad = |error| layer::Error::step(FOLDER, error);
         let folder = EntryPath::from_absolute(FOLDER).map_err(bad)?;
         let mut tree = Tree::new();
@@ -29,6 +34,7 @@ pub(crate) fn plan() -> Plan<'static> {
             let path = folder.join(&EntryPath::new(name).map_err(bad)?);
             tree.insert(Entry::file(path, Arc::new(text.as_bytes().to_vec()), false))?;
         }
+        python::compile_tree(cx, lock, "manager node", &identity, &mut tree)?;
         Ok(tree)
-    })
+    }))
 }

@@ -1,6 +1,8 @@
 //! The digests of a small layer in each encoding, written out. When one changes, every user's
 //! image changes: so a codec's update, or a change of the tar form, shows here first.
 
+#![allow(clippy::unwrap_used)] // helpers outside of #[test] functions
+
 use std::{io::Read, sync::Arc};
 
 use layer::{Compression, Context, Entry, EntryPath, Part, PartOrigin, Plan, Tree, build_parts};
