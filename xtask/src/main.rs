@@ -1,5 +1,8 @@
 //! Strata's command line: arguments, then one file for each verb. No build logic.
 
+// The arguments' comments are their --help texts, written for a terminal.
+#![allow(rustdoc::invalid_html_tags, rustdoc::broken_intra_doc_links)]
+
 mod archive;
 mod build;
 mod engine;
