@@ -33,9 +33,12 @@ pub(crate) fn members(file: &File) -> Result<Vec<Member>, String> {
                 .trim_end()
                 .to_owned()
         };
-        let size: u64 = text(48..58)
-            .parse()
-            .map_err(|_| format!("the ar header at byte {at} has no size"))?;
+        let size = text(48..58);
+        // `parse` takes a plus sign, which no ar writes.
+        let size: u64 = Some(size)
+            .filter(|size| size.starts_with(|c: char| c.is_ascii_digit()))
+            .and_then(|size| size.parse().ok())
+            .ok_or_else(|| format!("the ar header at byte {at} has no size"))?;
         let offset = at + 60;
         if size > length - offset.min(length) {
             let name = text(0..16);
@@ -101,7 +104,23 @@ mod tests {
             read(&long).unwrap_err(),
             "member a should have 99 bytes, the file ends after 2"
         );
-        let bad = [b"!<arch>\n".to_vec(), member("a", "x", b"xy")].concat();
-        assert!(read(&bad).unwrap_err().contains("no size"));
+        for size in ["x", "", "-1", "+1", "9999999999"] {
+            let bad = [b"!<arch>\n".to_vec(), member("a", size, b"xy")].concat();
+            let told = read(&bad).unwrap_err();
+            assert!(
+                told.contains("no size") || told.contains("should have"),
+                "{told}"
+            );
+        }
+        let cut = [
+            b"!<arch>\n".to_vec(),
+            member("a", "2", b"xy"),
+            b"b   ".to_vec(),
+        ]
+        .concat();
+        assert_eq!(
+            read(&cut).unwrap_err(),
+            "the ar header at byte 70 is cut short"
+        );
     }
 }

@@ -1,6 +1,11 @@
 //! A few packages with all that they depend on, merely unpacked: enough to run a program of theirs.
 
-use std::{collections::BTreeSet, fs, os::unix::fs::symlink, path::Path};
+use std::{
+    collections::{BTreeSet, HashSet},
+    io,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
 
 use layer::Context;
 use lock::{Deb, Lock};
@@ -8,9 +13,14 @@ use rayon::prelude::*;
 
 use crate::{
     Error, Package, Result,
-    error::io,
-    unpack::{Diversions, unpack_all},
+    claims::Claims,
+    error::io as io_error,
+    resolve::make_folders,
+    unpack::{Diversions, List, Rules, unpack_all},
 };
+
+/// The links of a merged `/usr`, as base-files has them.
+const MERGED: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
 
 /// The named packages and all that they depend on and pre-depend on, in the lock's order.
 ///
@@ -38,26 +48,47 @@ pub fn closure<'l>(lock: &'l Lock, names: &[&str]) -> Result<Vec<&'l Deb>> {
         .collect())
 }
 
-/// Fetches and unpacks the closure of `names` below `folder`. No script is run. The usr-merge
-/// links and the folders that a sandbox mounts on are made where no package brings them.
+/// Fetches and unpacks the closure of `names` below `folder`, which should be empty. No script is
+/// run, and all is the caller's own. The usr-merge links and the folders that a sandbox mounts on
+/// are made where no package brings them.
 ///
 /// # Errors
 /// See [`Error`].
 pub fn unpack_closure(cx: &Context, lock: &Lock, names: &[&str], folder: &Path) -> Result<()> {
     let debs = closure(lock, names)?;
-    for name in ["bin", "sbin", "lib", "lib64"] {
-        let usr = folder.join("usr").join(name);
-        fs::create_dir_all(&usr).map_err(io(&usr))?;
-        let link = folder.join(name);
-        symlink(format!("usr/{name}"), &link).map_err(io(&link))?;
-    }
-    for name in ["proc", "dev", "tmp", "run"] {
-        let path = folder.join(name);
-        fs::create_dir_all(&path).map_err(io(&path))?;
-    }
     let packages = open_all(cx, &debs)?;
-    unpack_all(cx, &packages, folder, &Diversions::new(), false)?;
+    let all: Vec<&Package> = packages.iter().collect();
+    let diversions = Diversions::new();
+    let rules = Rules {
+        diversions: &diversions,
+        conffiles_aside: false,
+    };
+    unpack_fresh(cx, &all, folder, rules, &mut Claims::default())?;
+    for name in ["proc", "dev", "tmp", "run"] {
+        make_folders(folder, name)?;
+    }
     Ok(())
+}
+
+/// Unpacks into a root that has nothing yet. The usr-merge links come first, whoever brings them,
+/// since all others' files go through them. The round is left open.
+pub(crate) fn unpack_fresh(
+    cx: &Context,
+    packages: &[&Package],
+    root: &Path,
+    rules: Rules<'_>,
+    claims: &mut Claims,
+) -> Result<Vec<List>> {
+    for name in MERGED {
+        make_folders(root, &format!("usr/{name}"))?;
+        let link = root.join(name);
+        match symlink(format!("usr/{name}"), &link) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => other.map_err(io_error(&link))?,
+        }
+    }
+    claims.start_round(HashSet::from(MERGED.map(PathBuf::from)));
+    unpack_all(cx, packages, root, rules, claims)
 }
 
 /// Fetches and opens packages, several at once.

@@ -68,14 +68,25 @@ pub enum Error {
         /// What the sandbox said, with the program's last words.
         source: sandbox::Error,
     },
-    /// A kept listing is damaged.
-    #[error("{}: damaged listing: {source}", path.display())]
-    Listing {
-        /// The file.
-        path: PathBuf,
-        /// What serde said.
-        source: serde_json::Error,
+    /// A package that dpkg could not bring to its end.
+    #[error("{package}: expected the state \"install ok installed\", found {found:?}")]
+    State {
+        /// The package.
+        package: String,
+        /// Its `Status` field.
+        found: String,
     },
+    /// Something in the configured system that no layer can hold.
+    #[error("{path}: {problem}")]
+    Root {
+        /// Its path in the image.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// No program could be run in the system, or it could not be listed.
+    #[error("listing the configured system: {0}")]
+    Listing(#[source] sandbox::Error),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),

@@ -3,18 +3,29 @@
 //! the layer crate's and the lock's business.
 
 mod ar;
+mod claims;
 mod clean;
 mod closure;
 mod configure;
 mod database;
 mod error;
+mod fixup;
 mod package;
+mod record;
+mod relation;
 mod resolve;
+mod rounds;
 mod stage;
-mod tree;
+mod system;
+#[cfg(test)]
+mod testing;
+mod triggers;
 mod unpack;
+#[cfg(test)]
+mod unpack_tests;
 
 pub use closure::{closure, unpack_closure};
 pub use error::{Error, Result};
 pub use package::Package;
-pub use stage::{Stage, System};
+pub use stage::Stage;
+pub use system::System;

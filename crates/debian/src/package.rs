@@ -9,36 +9,46 @@ use std::{
     sync::Arc,
 };
 
+use deb822_fast::Paragraph;
+
 use crate::{
     Error, Result,
     ar::{Member, members},
     error::io as io_error,
 };
 
-/// Control files larger than this are not a package's.
+/// Control files larger than this, in bytes, are not a package's.
 const LARGEST_CONTROL: u64 = 64 << 20;
 
-/// A Debian binary package.
+/// What the xz decoder may take, in bytes. dpkg's own highest preset needs 65 MiB to decode.
+const XZ_MEMORY: u64 = 256 << 20;
+
+/// A Debian binary package (deb(5)).
 #[derive(Debug)]
 pub struct Package {
-    /// What a person calls it: name and version.
+    /// What a person calls it: name, version and file name.
     pub artifact: String,
     /// `Package`.
     pub name: String,
-    /// The control file's text.
+    /// `Version`.
+    pub version: String,
+    /// The control file's text, without an empty line at the end.
     pub control: String,
     /// The other members of the control archive, by name: scripts, conffiles, triggers, md5sums.
     pub members: BTreeMap<String, Vec<u8>>,
+    fields: Paragraph,
     path: PathBuf,
     file: Arc<File>,
     data: Member,
 }
 
 impl Package {
-    /// Opens a package and checks that it is what the lock says.
+    /// Opens a package and checks that it is what the lock says. Its sha256 is the fetcher's
+    /// business.
     ///
     /// # Errors
-    /// See [`Error`].
+    /// [`Error::Io`], [`Error::Format`], and [`Error::Other`] for a package of another name,
+    /// version or architecture.
     pub fn open(path: &Path, expected: &lock::Deb) -> Result<Self> {
         let artifact = expected.artifact().to_string();
         let format = |problem| Error::Format {
@@ -46,69 +56,23 @@ impl Package {
             problem,
         };
         let file = Arc::new(File::open(path).map_err(io_error(path))?);
-        let members = members(&file).map_err(format)?;
-        let [version, rest @ ..] = members.as_slice() else {
-            return Err(format("the ar archive is empty".to_owned()));
-        };
-        if version.name != "debian-binary" {
-            let found = &version.name;
-            return Err(format(format!(
-                "expected debian-binary as the first member, found {found}"
-            )));
-        }
-        let find = |stem: &str| {
-            rest.iter()
-                .find(|member| member.name == stem || member.name.starts_with(&format!("{stem}.")))
-                .cloned()
-                .ok_or_else(|| format(format!("it has no {stem} member")))
-        };
-        let (control, data) = (find("control.tar")?, find("data.tar")?);
-        let mut files = BTreeMap::new();
-        let reader = decoder(&file, &control).map_err(format)?;
-        let mut archive = tar::Archive::new(reader);
-        for entry in archive
-            .entries()
-            .map_err(|error| format(error.to_string()))?
-        {
-            let mut entry = entry.map_err(|error| format(format!("control.tar: {error}")))?;
-            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            let name = name.trim_start_matches("./").to_owned();
-            if !entry.header().entry_type().is_file() || name.contains('/') {
-                continue;
-            }
-            if entry.size() > LARGEST_CONTROL {
-                return Err(format(format!(
-                    "control file {name} has {} bytes",
-                    entry.size()
-                )));
-            }
-            let mut bytes = Vec::new();
-            entry
-                .read_to_end(&mut bytes)
-                .map_err(|error| format(format!("{name}: {error}")))?;
-            files.insert(name, bytes);
-        }
-        let control = files
+        let (control, data) = parts(&file).map_err(format)?;
+        let mut members = read_control(&file, &control).map_err(format)?;
+        let control = members
             .remove("control")
-            .ok_or_else(|| format("no control file".to_owned()))?;
-        let control = String::from_utf8_lossy(&control).trim_end().to_owned();
-        let package = Self {
-            artifact: artifact.clone(),
-            name: expected.name.clone(),
-            control,
-            members: files,
-            path: path.to_owned(),
-            file,
-            data,
-        };
+            .ok_or_else(|| format("it has no control file".to_owned()))?;
+        let control = String::from_utf8_lossy(&control).trim().to_owned();
+        let fields: Paragraph = control
+            .parse()
+            .map_err(|error| format(format!("control file: {error}")))?;
         for (field, expected) in [
             ("Package", &expected.name),
             ("Version", &expected.version),
             ("Architecture", &expected.architecture),
         ] {
-            let found = package.field(field).unwrap_or_default();
+            let found = fields.get(field).unwrap_or_default().trim();
             if found != *expected {
-                let expected = expected.clone();
+                let (expected, found) = (expected.clone(), found.to_owned());
                 return Err(Error::Other {
                     artifact,
                     field,
@@ -117,59 +81,66 @@ impl Package {
                 });
             }
         }
-        Ok(package)
+        Ok(Self {
+            artifact,
+            name: expected.name.clone(),
+            version: expected.version.clone(),
+            control,
+            members,
+            fields,
+            path: path.to_owned(),
+            file,
+            data,
+        })
     }
 
     /// A field of the control file.
-    pub fn field(&self, name: &str) -> Option<String> {
-        let paragraph: deb822_fast::Paragraph = self.control.parse().ok()?;
-        paragraph.get(name).map(|value| value.trim().to_owned())
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).map(str::trim)
     }
 
-    /// Whether several architectures of it may be installed: its database files are then named
-    /// with the architecture.
-    pub fn is_multi_arch_same(&self) -> bool {
-        self.field("Multi-Arch")
-            .is_some_and(|value| value == "same")
-    }
-
-    /// The name of its database files: `libc6:amd64`, `bash`.
+    /// The name that dpkg's database has for it. Where several architectures of a package may be
+    /// installed together (`Multi-Arch: same`), the architecture is part of it: `libc6:amd64`.
     pub fn database_name(&self) -> String {
-        match self.field("Architecture") {
-            Some(architecture) if self.is_multi_arch_same() => {
-                format!("{}:{architecture}", self.name)
-            }
+        match (self.field("Multi-Arch"), self.field("Architecture")) {
+            (Some("same"), Some(architecture)) => format!("{}:{architecture}", self.name),
             _ => self.name.clone(),
         }
     }
 
-    /// The lines of a control member, without comments and empty ones.
-    pub fn lines(&self, member: &str) -> Vec<String> {
-        let bytes = self
-            .members
-            .get(member)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        String::from_utf8_lossy(bytes)
-            .lines()
-            .map(|line| line.split('#').next().unwrap_or_default().trim().to_owned())
-            .filter(|line| !line.is_empty())
-            .collect()
-    }
-
-    /// Paths of its conffiles, absolute.
+    /// Absolute paths of its conffiles, in the package's order (deb-conffiles(5)).
     pub fn conffiles(&self) -> Vec<String> {
-        let flagged = |line: String| !line.starts_with("remove-on-upgrade");
-        self.lines("conffiles")
-            .into_iter()
-            .filter(|line| flagged(line.clone()))
+        let all = self.conffile_lines().into_iter();
+        all.filter(|(flag, _)| flag.is_none())
+            .map(|(_, path)| path)
             .collect()
     }
 
-    /// The data archive, unpacked as it is read.
+    /// Lines of the conffiles member. A flag, `remove-on-upgrade`, marks a path that the package
+    /// does not have any more.
+    pub(crate) fn conffile_lines(&self) -> Vec<(Option<String>, String)> {
+        String::from_utf8_lossy(self.member("conffiles"))
+            .lines()
+            .filter_map(|line| match line.trim().split_once("/") {
+                Some(("", rest)) => Some((None, format!("/{rest}"))),
+                Some((flag, rest)) => Some((Some(flag.trim().to_owned()), format!("/{rest}"))),
+                None => None,
+            })
+            .collect()
+    }
+
+    /// A member of the control archive; empty where there is none.
+    pub fn member(&self, name: &str) -> &[u8] {
+        self.members
+            .get(name)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
+
+    /// The data archive, decompressed as it is read.
     ///
     /// # Errors
-    /// A compression that deb(5) does not have.
+    /// [`Error::Format`] for a compression that deb(5) does not have.
     pub fn data(&self) -> Result<tar::Archive<Box<dyn Read>>> {
         let format = |problem| Error::Format {
             artifact: self.artifact.clone(),
@@ -180,12 +151,87 @@ impl Package {
         ))
     }
 
+    /// The data archive's size as it is stored, in bytes.
+    pub fn data_size(&self) -> u64 {
+        self.data.size
+    }
+
     /// The file on disk.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
+/// The control and the data member, the archive being of format 2. The error is a sentence.
+fn parts(file: &File) -> Result<(Member, Member), String> {
+    let members = members(file)?;
+    // Members whose name begins with an underscore are for others (deb(5)).
+    let mut members = members.into_iter();
+    let first = members.next().ok_or("the ar archive is empty")?;
+    if first.name != "debian-binary" {
+        return Err(format!(
+            "expected debian-binary as the first member, found {}",
+            first.name
+        ));
+    }
+    let mut version = vec![0; first.size.min(8) as usize];
+    file.read_exact_at(&mut version, first.offset)
+        .map_err(|error| error.to_string())?;
+    if !version.starts_with(b"2.") {
+        let found = String::from_utf8_lossy(&version);
+        return Err(format!(
+            "expected format version 2, found {:?}",
+            found.trim_end()
+        ));
+    }
+    let mut members = members.filter(|member| !member.name.starts_with('_'));
+    let mut next = |stem: &str| {
+        let member = members
+            .next()
+            .ok_or_else(|| format!("it has no {stem} member"))?;
+        let ending = member.name.strip_prefix(stem);
+        if ending.is_some_and(|ending| ending.is_empty() || ending.starts_with('.')) {
+            Ok(member)
+        } else {
+            Err(format!(
+                "expected {stem} as the next member, found {}",
+                member.name
+            ))
+        }
+    };
+    Ok((next("control.tar")?, next("data.tar")?))
+}
+
+fn read_control(file: &Arc<File>, member: &Member) -> Result<BTreeMap<String, Vec<u8>>, String> {
+    let mut archive = tar::Archive::new(decoder(file, member)?);
+    let mut files = BTreeMap::new();
+    let mut left = LARGEST_CONTROL;
+    let failed = |error: io::Error| format!("{}: {error}", member.name);
+    for entry in archive.entries().map_err(failed)? {
+        let mut entry = entry.map_err(failed)?;
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let name = name.trim_start_matches("./").to_owned();
+        if !entry.header().entry_type().is_file() || name.contains('/') {
+            continue;
+        }
+        let size = entry.size();
+        left = left
+            .checked_sub(size)
+            .ok_or_else(|| format!("control file {name} has {size} bytes, which is too much"))?;
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).map_err(failed)?;
+        if bytes.len() as u64 != size {
+            let found = bytes.len();
+            return Err(format!(
+                "control file {name} should have {size} bytes, found {found}"
+            ));
+        }
+        files.insert(name, bytes);
+    }
+    Ok(files)
+}
+
+/// A stretch of a file. Several can be read at once: the file's own position takes no part.
 struct Stretch {
     file: Arc<File>,
     at: u64,
@@ -215,8 +261,17 @@ fn decoder(file: &Arc<File>, member: &Member) -> Result<Box<dyn Read>, String> {
     Ok(match ending {
         "" => Box::new(raw),
         ".gz" => Box::new(flate2::bufread::MultiGzDecoder::new(raw)),
-        ".xz" => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(raw)),
-        ".zst" => Box::new(zstd::Decoder::with_buffer(raw).map_err(|error| error.to_string())?),
+        ".xz" => {
+            let stream = liblzma::stream::Stream::new_stream_decoder(
+                XZ_MEMORY,
+                liblzma::stream::CONCATENATED,
+            );
+            let stream = stream.map_err(|error| format!("{}: {error}", member.name))?;
+            Box::new(liblzma::bufread::XzDecoder::new_stream(raw, stream))
+        }
+        ".zst" => Box::new(
+            zstd::Decoder::with_buffer(raw).map_err(|error| format!("{}: {error}", member.name))?,
+        ),
         other => {
             return Err(format!(
                 "{}: compression {other} is not supported",

@@ -1,199 +1,269 @@
-//! A system in stages: each layer that has Debian packages is one, on top of the one below. A
-//! stage is made once and kept in the store, as a root folder and a listing.
+//! Making one stage: a root with packages unpacked and configured, listed, and made ours to read.
 
 use std::{
-    fs,
+    collections::HashSet,
+    fs, io,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
 };
 
-use layer::{Context, Tree};
-use lock::{Deb, LayerName, Lock};
-use sandbox::Sandbox;
-use store::{Key, KeyBuilder, ProgressTask, TaskKind};
+use layer::Context;
+use lock::Deb;
+use rayon::prelude::*;
 
 use crate::{
-    Error, Result,
-    configure::Installer,
-    error::io,
-    tree::{Item, difference, is_plain, items, replicate, trust_bytecode},
+    Error, Package, Result,
+    claims::Claims,
+    clean,
+    closure::{open_all, unpack_fresh},
+    configure::Configurator,
+    database::Database,
+    error::io as io_error,
+    fixup::{self, Fixup, Owned},
+    record::{self, Is, Record},
+    rounds, triggers,
+    unpack::{Diversions, List, Rules, unpack_all},
 };
 
-/// Version of everything in this crate that shapes a configured system.
-const FORMAT: &str = "strata system 2";
-const TREE: &str = "system";
-const ROOT: &str = "root";
-const LISTING: &str = "listing.json";
+/// Packages that are configured before all others, one by one: the first writes `/etc/passwd`, and
+/// nearly everything wants users and groups.
+const FIRST: [&str; 2] = ["base-passwd", "base-files"];
 
-/// The Debian system of a lock.
-#[derive(Debug, Clone, Copy)]
-pub struct System<'l> {
-    lock: &'l Lock,
-}
-
-/// A configured stage.
-#[derive(Debug)]
+/// A system of Debian packages, configured, as far as one layer of the image brings it.
+#[derive(Debug, Clone)]
 pub struct Stage {
-    /// What this layer's packages added to or changed in the stage below.
-    pub tree: Tree,
-    /// The whole root folder.
+    /// What the layer adds to and changes in the stage below; all of it, for the lowest. Its files
+    /// lie in the store.
+    pub tree: layer::Tree,
+    /// The whole system as a folder, for `Sandbox::new`. Owners and modes are the caller's own.
     pub root: PathBuf,
+    /// The layer's packages.
+    pub packages: Vec<layer::Package>,
 }
 
-struct Kept {
-    root: PathBuf,
-    items: Vec<Item>,
+/// A root being made.
+pub(crate) struct Making<'a> {
+    pub(crate) cx: &'a Context,
+    pub(crate) root: &'a Path,
+    /// The version of the dpkg inside, for the scripts.
+    pub(crate) dpkg_version: &'a str,
+    /// Seconds since 1970 UTC.
+    pub(crate) epoch: i64,
 }
 
-impl<'l> System<'l> {
-    /// The system of `lock`.
-    pub fn from_lock(lock: &'l Lock) -> Self {
-        Self { lock }
-    }
-
-    /// The recipe key of a layer's stage: everything that its tree depends on.
-    pub fn key(&self, layer: LayerName) -> Key {
-        let mut key = KeyBuilder::new(FORMAT);
-        key.field("suite", &self.lock.debian.suite);
-        key.field("architecture", &self.lock.debian.architecture);
-        key.field("created", &self.lock.created);
-        for deb in self.lock.debs.iter().filter(|deb| deb.layer <= layer) {
-            key.field("layer", deb.layer.as_str())
-                .field("deb", deb.sha256.0);
-        }
-        key.finish()
-    }
-
-    /// The stage of `layer`: found in the store or made, with the stages below it.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn stage(&self, cx: &Context, layer: LayerName) -> Result<Stage> {
-        let below = self
-            .below(layer)
-            .map(|below| self.kept(cx, below))
-            .transpose()?;
-        let kept = self.kept(cx, layer)?;
-        let below = below
-            .as_ref()
-            .map(|kept| (kept.root.as_path(), kept.items.as_slice()));
-        Ok(Stage {
-            tree: difference(&kept.root, &kept.items, below)?,
-            root: kept.root,
-        })
-    }
-
-    /// The next lower layer with packages.
-    fn below(&self, layer: LayerName) -> Option<LayerName> {
-        self.lock
-            .debs
-            .iter()
-            .map(|deb| deb.layer)
-            .filter(|found| *found < layer)
-            .max()
-    }
-
-    fn kept(&self, cx: &Context, layer: LayerName) -> Result<Kept> {
-        let key = self.key(layer);
-        let _once = cx.store.lock(TREE, &key)?;
-        let folder = match cx.store.tree(TREE, &key) {
-            Some(folder) => folder,
-            None => self.make(cx, layer, &key)?,
+impl Making<'_> {
+    /// Unpacks and configures `debs` in the root. With `lower`, the root has a copy of that.
+    pub(crate) fn make(&self, debs: &[&Deb], lower: Option<&Record>) -> Result<Record> {
+        let packages = open_all(self.cx, debs)?;
+        let database = Database::new(self.root);
+        let configurator = Configurator::new(self.root, self.dpkg_version, self.epoch);
+        let mut claims = match lower {
+            Some(lower) => {
+                self.give_back_owners(lower, &configurator)?;
+                database.claims()?
+            }
+            None => Claims::default(),
         };
-        let path = folder.join(LISTING);
-        let text = fs::read(&path).map_err(io(&path))?;
-        let items =
-            serde_json::from_slice(&text).map_err(|source| Error::Listing { path, source })?;
-        Ok(Kept {
-            root: folder.join(ROOT),
-            items,
-        })
-    }
-
-    fn make(&self, cx: &Context, layer: LayerName, key: &Key) -> Result<PathBuf> {
-        let below = self
-            .below(layer)
-            .map(|below| self.kept(cx, below))
-            .transpose()?;
-        let debs: Vec<&Deb> = self.lock.debs_of(layer).collect();
-        let present: Vec<&Deb> = self
-            .lock
-            .debs
-            .iter()
-            .filter(|deb| deb.layer < layer)
-            .collect();
-        let _progress = ProgressTask::start(
-            cx.progress.clone(),
-            TaskKind::Configure,
-            format!("{layer}: {} Debian packages", debs.len()),
-            None,
-        );
-        let scratch = cx.store.scratch(TREE)?;
-        let root = scratch.path().join(ROOT);
-        fs::create_dir(&root).map_err(io(&root))?;
-        let made = self.install(cx, &root, below.as_ref(), &debs, &present);
-        let bare = Sandbox::new(&root).bare(true);
-        let items = made.and_then(|()| items(&bare));
-        // Flattened whatever happened: else an ordinary user could not remove what is left.
-        let flat = sandbox::flatten(&bare).map_err(|source| Error::Program {
-            step: "flattening the system".to_owned(),
-            source,
-        });
-        let items = items?;
-        flat?;
-        trust_bytecode(&root, &items)?;
-        let path = scratch.path().join(LISTING);
-        let text = serde_json::to_vec(&items).map_err(|source| Error::Listing {
-            path: path.clone(),
-            source,
+        let configured = match lower {
+            Some(_) => Vec::new(),
+            None => self.essential(debs, &packages, &configurator, &mut claims)?,
+        };
+        configurator.without_services(self.root, || {
+            if lower.is_none() {
+                self.configure_essential(&packages, &configured, &configurator)?;
+            }
+            for round in rounds::rounds(debs, &configured) {
+                let round: Vec<&Package> = round.into_iter().map(|at| &packages[at]).collect();
+                self.round(&round, &configurator, &mut claims)?;
+            }
+            configurator.check()
         })?;
-        fs::write(&path, text).map_err(io(&path))?;
-        Ok(cx.store.commit_tree(TREE, key, scratch)?)
+        self.finish(&configurator)
     }
 
-    fn install(
+    /// Unpacks the essential packages: before that no script can run.
+    fn essential(
         &self,
-        cx: &Context,
-        root: &Path,
-        below: Option<&Kept>,
         debs: &[&Deb],
-        present: &[&Deb],
-    ) -> Result<()> {
-        if let Some(below) = below {
-            replicate(&below.root, &below.items, root)?;
-            restore(root, &below.items)?;
+        packages: &[Package],
+        configurator: &Configurator,
+        claims: &mut Claims,
+    ) -> Result<Vec<usize>> {
+        let essential = rounds::essential(debs);
+        let round: Vec<&Package> = essential.iter().map(|at| &packages[*at]).collect();
+        let database = Database::new(self.root);
+        database.create()?;
+        let diversions = Diversions::new();
+        let rules = Rules {
+            diversions: &diversions,
+            conffiles_aside: true,
+        };
+        let lists = unpack_fresh(self.cx, &round, self.root, rules, claims)?;
+        let (fixups, losses) = claims.end_round(self.root)?;
+        fixup::apply(configurator.sandbox(), &fixups, "")?;
+        let mut first = round.clone();
+        first.sort_by_key(|package| {
+            FIRST
+                .iter()
+                .position(|name| *name == package.name)
+                .unwrap_or(FIRST.len())
+        });
+        for package in &first {
+            configurator.preinst(package)?;
         }
-        let epoch = self.lock.created_seconds();
-        Installer::new(cx, root, epoch, present)?.install(debs)
+        self.enter(&round, &lists, &losses)?;
+        Ok(essential)
+    }
+
+    fn configure_essential(
+        &self,
+        packages: &[Package],
+        essential: &[usize],
+        configurator: &Configurator,
+    ) -> Result<()> {
+        for name in FIRST {
+            if essential.iter().any(|at| packages[*at].name == name) {
+                configurator.configure(&[name])?;
+            }
+        }
+        configurator.configure(&[])
+    }
+
+    /// Unpacks and configures packages together.
+    fn round(
+        &self,
+        round: &[&Package],
+        configurator: &Configurator,
+        claims: &mut Claims,
+    ) -> Result<()> {
+        for package in round {
+            configurator.preinst(package)?;
+        }
+        let database = Database::new(self.root);
+        let diversions = database.diversions()?;
+        let rules = Rules {
+            diversions: &diversions,
+            conffiles_aside: true,
+        };
+        claims.start_round(folders(self.root));
+        let lists = unpack_all(self.cx, round, self.root, rules, claims)?;
+        let (fixups, losses) = claims.end_round(self.root)?;
+        fixup::apply(
+            configurator.sandbox(),
+            &fixups,
+            &database.overrides(&lists)?,
+        )?;
+        self.enter(round, &lists, &losses)?;
+        configurator.configure(&[])
+    }
+
+    fn enter(
+        &self,
+        round: &[&Package],
+        lists: &[List],
+        losses: &std::collections::BTreeSet<crate::claims::Loss>,
+    ) -> Result<()> {
+        let database = Database::new(self.root);
+        database.enter(round, lists)?;
+        database.take_out(losses)?;
+        triggers::note(&database, round, lists)
+    }
+
+    /// Lists the root as it is to be, and makes it the caller's own.
+    fn finish(&self, configurator: &Configurator) -> Result<Record> {
+        // base-files' postinst makes it, and `/var/lock` leads to it; but what scripts make in /run
+        // goes away with the sandbox's memory.
+        let lock = self.root.join("run/lock");
+        if self.root.join("var/lock").is_symlink() && !lock.exists() {
+            fs::create_dir(&lock).map_err(io_error(&lock))?;
+            fs::set_permissions(&lock, fs::Permissions::from_mode(0o1777))
+                .map_err(io_error(&lock))?;
+        }
+        let listed = sandbox::list(configurator.sandbox()).map_err(Error::Listing)?;
+        let capabilities = record::capabilities(self.root, &listed)?;
+        sandbox::flatten(configurator.sandbox()).map_err(Error::Listing)?;
+        Record::new(clean::clean(self.root, listed)?, capabilities)
+    }
+
+    /// A copy has the caller's owners and modes: sets those that the record has.
+    fn give_back_owners(&self, lower: &Record, configurator: &Configurator) -> Result<()> {
+        let mut fixups = Vec::new();
+        for kept in &lower.entries {
+            let path = kept.path.as_path();
+            let at = self.root.join(path);
+            let has = match kept.is {
+                Is::Hardlink(_) => continue,
+                Is::Symlink(_) => 0,
+                _ => {
+                    fs::metadata(&at)
+                        .map_err(io_error(&at))?
+                        .permissions()
+                        .mode()
+                        & 0o7777
+                }
+            };
+            let mode = Some(kept.mode).filter(|_| !matches!(kept.is, Is::Symlink(_)));
+            let owned = Owned {
+                uid: kept.uid,
+                gid: kept.gid,
+                mode,
+                has,
+            };
+            if owned.needs_help() {
+                fixups.push(Fixup {
+                    path: path.to_owned(),
+                    owned,
+                });
+            }
+        }
+        fixup::apply(configurator.sandbox(), &fixups, "")
     }
 }
 
-/// Gives back the owners and modes that flattening took.
-fn restore(root: &Path, items: &[Item]) -> Result<()> {
-    let mut script = b"set -e\n".to_vec();
-    for item in items
-        .iter()
-        .filter(|item| item.kind != 'l' && item.kind != 'h')
-    {
-        let plain_folder = item.kind == 'd' && item.mode == 0o755 && is_plain(item);
-        let linked = item.kind == 'f' && item.path.starts_with(b"usr/") && is_plain(item);
-        if plain_folder || linked {
-            continue;
+/// Copies a kept root; what the record does not name is left out.
+pub(crate) fn copy(cx: &Context, record: &Record, from: &Path, to: &Path) -> Result<()> {
+    for kept in &record.entries {
+        let at = to.join(kept.path.as_path());
+        match &kept.is {
+            Is::Dir => fs::create_dir(&at),
+            Is::Symlink(target) => symlink(target.as_path(), &at),
+            _ => Ok(()),
         }
-        let path = String::from_utf8_lossy(&item.path).replace('\'', "'\\''");
-        script.extend_from_slice(
-            format!(
-                "chown {}:{} '/{path}'\nchmod {:04o} '/{path}'\n",
-                item.uid, item.gid, item.mode
-            )
-            .as_bytes(),
-        );
+        .map_err(io_error(at))?;
     }
-    Sandbox::new(root)
-        .bare(true)
-        .run("/bin/sh", ["-s"], &script)
-        .map_err(|source| Error::Program {
-            step: "restoring owners".to_owned(),
-            source,
-        })?;
+    cx.install(|| {
+        record
+            .entries
+            .par_iter()
+            .filter(|kept| matches!(kept.is, Is::File(_)))
+            .try_for_each(|kept| {
+                let (from, to) = (from.join(kept.path.as_path()), to.join(kept.path.as_path()));
+                fs::copy(&from, &to).map(drop).map_err(io_error(to))
+            })
+    })?;
+    for kept in &record.entries {
+        if let Is::Hardlink(first) = &kept.is {
+            let at = to.join(kept.path.as_path());
+            fs::hard_link(to.join(first.as_path()), &at).map_err(io_error(at))?;
+        }
+    }
     Ok(())
+}
+
+/// The folders of a root. One that we may not read is not one that packages unpack to.
+fn folders(root: &Path) -> HashSet<PathBuf> {
+    fn walk(root: &Path, folder: &Path, found: &mut HashSet<PathBuf>) -> io::Result<()> {
+        for entry in fs::read_dir(root.join(folder))? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                let path = folder.join(entry.file_name());
+                let _ = walk(root, &path, found);
+                found.insert(path);
+            }
+        }
+        Ok(())
+    }
+    let mut found = HashSet::new();
+    let _ = walk(root, Path::new(""), &mut found);
+    found
 }
