@@ -7,10 +7,48 @@ use std::{
     io::{Read, Write},
 };
 
-use crate::{Error, Image, Result, document::LAYOUT};
+use layer::{MTIME, Part};
+use lock::Sha256;
 
-/// 1980-01-01T00:00:00Z, as inside the layers.
-const MTIME: u64 = 315_532_800;
+use crate::{Error, Image, Result, document::LAYOUT, image::blob_path};
+
+/// Writes the image to `out` as one tar archive; the same image gives the same bytes.
+/// `advance` hears of every stretch of bytes written.
+///
+/// # Errors
+/// [`Error::Io`] for a blob that cannot be read, [`Error::Write`] for `out`.
+pub fn write_archive(image: &Image, out: &mut dyn Write, advance: &dyn Fn(u64)) -> Result<()> {
+    let mut archive = Archive::new(out, advance);
+    for folder in ["blobs/", "blobs/sha256/"] {
+        archive.add(
+            tar::EntryType::Directory,
+            0o755,
+            folder,
+            0,
+            std::io::empty(),
+        )?;
+    }
+    archive.parts(
+        image,
+        |part| part.digest,
+        blob_path,
+        |part, file| {
+            let found = file.metadata()?.len();
+            if found != part.size {
+                let message = format!("expected {} bytes, found {found}", part.size);
+                return Err(std::io::Error::other(message));
+            }
+            Ok((part.size, Box::new(file)))
+        },
+    )?;
+    archive.finish(vec![
+        (blob_path(&image.config_digest), image.config.clone()),
+        (blob_path(&image.digest), image.manifest.clone()),
+        ("index.json".to_owned(), image.index()?),
+        ("manifest.json".to_owned(), image.docker_manifest()?),
+        ("oci-layout".to_owned(), LAYOUT.to_vec()),
+    ])
+}
 
 /// Writes the image to `out` for an engine that cannot read zstd (Docker before 23): Docker's
 /// `manifest.json` and config, with the layers' tars as they are.
@@ -22,98 +60,98 @@ pub fn write_plain_archive(
     out: &mut dyn Write,
     advance: &dyn Fn(u64),
 ) -> Result<()> {
-    let mut tar = tar::Builder::new(out);
-    let mut seen = BTreeSet::new();
-    for part in image.layers.iter().flat_map(|layer| &layer.parts) {
-        if !seen.insert(part.diff_id) {
-            continue;
-        }
-        let io = |source| Error::Io {
-            path: part.path.clone(),
-            source,
-        };
-        let file = File::open(&part.path).map_err(io)?;
-        let reader = part.compression.decoder(file).map_err(io)?;
-        let mut header = header(tar::EntryType::Regular, 0o644, part.diff_size);
-        let reader = Telling {
-            file: reader.take(part.diff_size),
-            advance,
-        };
-        tar.append_data(&mut header, plain_path(&part.diff_id), reader)
-            .map_err(Error::Write)?;
-    }
-    let small = [
+    let mut archive = Archive::new(out, advance);
+    archive.parts(
+        image,
+        |part| part.diff_id,
+        plain_path,
+        |part, file| Ok((part.diff_size, part.compression.decoder(file)?)),
+    )?;
+    archive.finish(vec![
         (
             format!("{}.json", image.config_digest),
             image.config.clone(),
         ),
         ("manifest.json".to_owned(), image.plain_manifest()?),
-    ];
-    for (path, bytes) in small {
-        let mut header = header(tar::EntryType::Regular, 0o644, bytes.len() as u64);
-        tar.append_data(&mut header, path, bytes.as_slice())
-            .map_err(Error::Write)?;
-    }
-    tar.into_inner()
-        .map_err(Error::Write)?
-        .flush()
-        .map_err(Error::Write)
+    ])
 }
 
 /// Where a plain archive has the tar of a part.
-pub(crate) fn plain_path(diff_id: &lock::Sha256) -> String {
+pub(crate) fn plain_path(diff_id: &Sha256) -> String {
     format!("{diff_id}/layer.tar")
 }
 
-/// Writes the image to `out` as one tar archive; the same image gives the same bytes.
-/// `advance` hears of every stretch of bytes written.
-///
-/// # Errors
-/// [`Error::Io`] for a blob that cannot be read, [`Error::Write`] for `out`.
-pub fn write_archive(image: &Image, out: &mut dyn Write, advance: &dyn Fn(u64)) -> Result<()> {
-    let mut tar = tar::Builder::new(out);
-    for folder in ["blobs/", "blobs/sha256/"] {
-        let mut header = header(tar::EntryType::Directory, 0o755, 0);
-        tar.append_data(&mut header, folder, std::io::empty())
-            .map_err(Error::Write)?;
-    }
-    let blob = |digest: &lock::Sha256| format!("blobs/sha256/{digest}");
-    let mut small = vec![
-        (blob(&image.config_digest), image.config.clone()),
-        (blob(&image.digest), image.manifest.clone()),
-    ];
-    let mut seen = BTreeSet::new();
-    for part in image.layers.iter().flat_map(|layer| &layer.parts) {
-        if !seen.insert(part.digest) {
-            continue;
+/// A tar that is being written.
+struct Archive<'a> {
+    tar: tar::Builder<&'a mut dyn Write>,
+    advance: &'a dyn Fn(u64),
+}
+
+impl<'a> Archive<'a> {
+    fn new(out: &'a mut dyn Write, advance: &'a dyn Fn(u64)) -> Self {
+        Self {
+            tar: tar::Builder::new(out),
+            advance,
         }
-        let io = |source| Error::Io {
-            path: part.path.clone(),
-            source,
-        };
-        let file = File::open(&part.path).map_err(io)?;
-        let found = file.metadata().map_err(io)?.len();
-        if found != part.size {
-            let message = format!("expected {} bytes, found {found}", part.size);
-            return Err(io(std::io::Error::other(message)));
+    }
+
+    fn add(
+        &mut self,
+        kind: tar::EntryType,
+        mode: u32,
+        path: &str,
+        size: u64,
+        content: impl Read,
+    ) -> Result<()> {
+        let mut header = header(kind, mode, size);
+        self.tar
+            .append_data(&mut header, path, content)
+            .map_err(Error::Write)
+    }
+
+    /// Adds every part once, by what names it, at its path, as `open` gives it with its size.
+    fn parts(
+        &mut self,
+        image: &Image,
+        name: impl Fn(&Part) -> Sha256,
+        path: impl Fn(&Sha256) -> String,
+        open: impl Fn(&Part, File) -> std::io::Result<(u64, Box<dyn Read>)>,
+    ) -> Result<()> {
+        let mut seen = BTreeSet::new();
+        for part in image.layers.iter().flat_map(|layer| &layer.parts) {
+            let name = name(part);
+            if !seen.insert(name) {
+                continue;
+            }
+            let opened = File::open(&part.path).and_then(|file| open(part, file));
+            let (size, content) = opened.map_err(|source| Error::Io {
+                path: part.path.clone(),
+                source,
+            })?;
+            let content = Telling {
+                content: content.take(size),
+                advance: self.advance,
+            };
+            self.add(tar::EntryType::Regular, 0o644, &path(&name), size, content)?;
         }
-        let mut header = header(tar::EntryType::Regular, 0o644, part.size);
-        let reader = Telling { file, advance };
-        tar.append_data(&mut header, blob(&part.digest), reader)
-            .map_err(Error::Write)?;
+        Ok(())
     }
-    small.push(("index.json".to_owned(), image.index()?));
-    small.push(("manifest.json".to_owned(), image.docker_manifest()?));
-    small.push(("oci-layout".to_owned(), LAYOUT.to_vec()));
-    for (path, bytes) in small {
-        let mut header = header(tar::EntryType::Regular, 0o644, bytes.len() as u64);
-        tar.append_data(&mut header, path, bytes.as_slice())
-            .map_err(Error::Write)?;
+
+    /// Adds the documents and ends the archive.
+    fn finish(mut self, documents: Vec<(String, Vec<u8>)>) -> Result<()> {
+        for (path, bytes) in documents {
+            let size = bytes.len() as u64;
+            self.add(
+                tar::EntryType::Regular,
+                0o644,
+                &path,
+                size,
+                bytes.as_slice(),
+            )?;
+        }
+        let out = self.tar.into_inner().map_err(Error::Write)?;
+        out.flush().map_err(Error::Write)
     }
-    tar.into_inner()
-        .map_err(Error::Write)?
-        .flush()
-        .map_err(Error::Write)
 }
 
 fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
@@ -128,13 +166,13 @@ fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
 }
 
 struct Telling<'a, R> {
-    file: R,
+    content: R,
     advance: &'a dyn Fn(u64),
 }
 
 impl<R: Read> Read for Telling<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.file.read(buffer)?;
+        let read = self.content.read(buffer)?;
         (self.advance)(read as u64);
         Ok(read)
     }

@@ -135,12 +135,11 @@ impl Image {
 
     /// Docker's `manifest.json`, which names blobs by their paths in the layout.
     pub(crate) fn docker_manifest(&self) -> Result<Vec<u8>> {
-        let path = |digest: &Sha256| format!("blobs/sha256/{digest}");
         let parts = self.layers.iter().flat_map(|layer| &layer.parts);
         let image = DockerImage {
-            config: path(&self.config_digest),
+            config: blob_path(&self.config_digest),
             repo_tags: vec![self.meta.reference.clone()],
-            layers: parts.map(|part| path(&part.digest)).collect(),
+            layers: parts.map(|part| blob_path(&part.digest)).collect(),
         };
         json("manifest.json", &[image])
     }
@@ -161,6 +160,11 @@ impl Image {
         let parts = self.layers.iter().flat_map(|layer| &layer.parts);
         parts.map(|part| part.size).sum::<u64>() + (self.manifest.len() + self.config.len()) as u64
     }
+}
+
+/// Where a layout has a blob (OCI image layout).
+pub(crate) fn blob_path(digest: &Sha256) -> String {
+    format!("blobs/sha256/{digest}")
 }
 
 fn json(document: &'static str, value: &impl serde::Serialize) -> Result<Vec<u8>> {

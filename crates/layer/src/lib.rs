@@ -30,6 +30,7 @@ pub use error::{Error, Result};
 pub use index::{FileKind, FileRecord, read_index};
 pub use parts::{PART_LIMIT, Plan, build_parts};
 pub use path::{EntryPath, PathError};
+pub use tar_form::MTIME;
 pub use tree::{Entry, Kind, Tree};
 
 /// A layer: a pure function from its part of the lock to a [`LayerBlob`].

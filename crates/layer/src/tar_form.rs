@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use crate::{Entry, EntryPath, Kind};
 
 /// 1980-01-01T00:00:00Z, the earliest time that a zip can hold, in seconds since the epoch.
-pub(crate) const MTIME: u64 = 315_532_800;
+pub const MTIME: u64 = 315_532_800;
 
 /// Blocks of zeros that end an archive.
 pub(crate) const END: [u8; 1024] = [0; 1024];

@@ -5,10 +5,11 @@ use std::{
     sync::Arc,
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use layer::{Content, Entry, EntryPath, Tree};
 use sha2::Digest;
 
-use crate::{Error, Result, Scheme, Wheel, base64, entry_points, open::SMALL, record};
+use crate::{Error, Result, Scheme, Wheel, entry_points, open::SMALL, record};
 
 /// A wheel's files with the places they are installed to.
 #[derive(Debug)]
@@ -175,7 +176,10 @@ fn rewritten(wheel: &Wheel, index: usize, interpreter: &str) -> Result<Option<Ve
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    format!("sha256={}", base64::encode(&sha2::Sha256::digest(bytes)))
+    format!(
+        "sha256={}",
+        URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(bytes))
+    )
 }
 
 impl Install {

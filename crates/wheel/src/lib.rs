@@ -4,7 +4,6 @@
 //! Nothing is unpacked: a wheel's zip directory becomes a plan, the plan a [`layer::Tree`] whose
 //! contents are inflated when the layer is written. Bytecode is given from outside.
 
-mod base64;
 mod entry_points;
 mod error;
 mod install;

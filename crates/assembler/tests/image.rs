@@ -1,0 +1,261 @@
+//! Whole images of small layers: the same digest again, a layout that another implementation
+//! reads, archives that hold what they say.
+#![allow(clippy::unwrap_used)] // helpers outside of #[test] functions
+
+use std::{collections::BTreeMap, io::Read, path::Path, sync::Arc};
+
+use layer::{
+    Compression, ConfigPatch, Context, Entry, EntryPath, Layer, LayerBlob, Plan, Result, Tree,
+};
+use ocipkg::image::{Image as _, OciDir};
+use store::{Fetcher, KeyBuilder, Places, Silent, Store};
+use strata_assembler::{
+    Error, Image, LayoutOutcome, Meta, assemble, write_archive, write_layout, write_plain_archive,
+};
+
+/// A layer of one file.
+struct Small(&'static str, ConfigPatch);
+
+impl Layer for Small {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn build(&self, cx: &Context) -> Result<LayerBlob> {
+        let mut key = KeyBuilder::new("small");
+        key.field("name", self.0);
+        let plan = Plan::new(self.0, key.finish(), 1, |_| {
+            let mut tree = Tree::new();
+            let path = EntryPath::new(format!("opt/{}", self.0)).unwrap();
+            tree.insert(Entry::file(
+                path,
+                Arc::new(self.0.repeat(1000).into_bytes()),
+                false,
+            ))?;
+            Ok(tree)
+        });
+        LayerBlob::build(cx, self.0, vec![plan], self.1.clone(), Vec::new())
+    }
+}
+
+fn layers() -> Vec<Box<dyn Layer>> {
+    let env = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    };
+    let low = ConfigPatch {
+        env: env(&[("A", "low"), ("B", "low")]),
+        path: vec!["/low/bin".to_owned()],
+        library_path: vec!["/low/lib".to_owned()],
+        user: Some("1000".to_owned()),
+        ..ConfigPatch::default()
+    };
+    let high = ConfigPatch {
+        env: env(&[("B", "high")]),
+        path: vec!["/high/bin".to_owned()],
+        labels: env(&[("one", "1"), ("two", "2"), ("three", "3"), ("four", "4")]),
+        exposed_ports: vec!["8188/tcp".to_owned()],
+        volumes: vec!["/x".to_owned(), "/y".to_owned(), "/z".to_owned()],
+        ..ConfigPatch::default()
+    };
+    vec![Box::new(Small("low", low)), Box::new(Small("high", high))]
+}
+
+fn image(store: &Path, compression: Compression) -> Image {
+    let fetcher = Fetcher::new(Places::none(), Arc::new(Silent), true);
+    let mut cx = Context::new(Store::open(store).unwrap(), fetcher).unwrap();
+    cx.compression = compression;
+    let meta = Meta {
+        edition: "test".to_owned(),
+        reference: "strata/test:latest".to_owned(),
+        created: "2026-11-23T00:00:00Z".to_owned(),
+        platform: "linux/amd64".to_owned(),
+        image: lock::Image {
+            title: "Test".to_owned(),
+            ..lock::Image::default()
+        },
+    };
+    assemble(&cx, meta, &layers()).unwrap()
+}
+
+fn json(bytes: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+#[test]
+fn two_stores_give_one_digest_and_reuse_changes_nothing() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let first = image(one.path(), Compression::default());
+    for _ in 0..5 {
+        assert_eq!(
+            image(one.path(), Compression::default()).digest,
+            first.digest
+        );
+    }
+    assert_eq!(
+        image(two.path(), Compression::default()).digest,
+        first.digest
+    );
+}
+
+#[test]
+fn both_encodings_have_the_same_diff_ids() {
+    let store = tempfile::tempdir().unwrap();
+    let zstd = image(store.path(), Compression::default());
+    let gzip = image(store.path(), Compression::gzip(6).unwrap());
+    assert_ne!(zstd.digest, gzip.digest);
+    assert_eq!(json(&zstd.config)["rootfs"], json(&gzip.config)["rootfs"]);
+}
+
+#[test]
+fn patches_merge_lowest_first() {
+    let store = tempfile::tempdir().unwrap();
+    let image = image(store.path(), Compression::default());
+    let config = json(&image.config);
+    let env = config["config"]["Env"].as_array().unwrap();
+    assert_eq!(env[..2], ["A=low", "B=high"]);
+    assert_eq!(env[2], "LD_LIBRARY_PATH=/low/lib");
+    assert!(
+        env[3]
+            .as_str()
+            .unwrap()
+            .starts_with("PATH=/high/bin:/low/bin:/usr/local/sbin:")
+    );
+    assert_eq!(config["config"]["User"], "1000");
+    assert_eq!(
+        config["config"]["Labels"]["org.opencontainers.image.title"],
+        "Test"
+    );
+    let history = config["history"].as_array().unwrap();
+    let filled = history
+        .iter()
+        .filter(|entry| entry["empty_layer"] != true)
+        .count();
+    assert_eq!(
+        filled,
+        config["rootfs"]["diff_ids"].as_array().unwrap().len()
+    );
+}
+
+#[test]
+fn a_layout_is_read_by_another_implementation() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = image(&folder.path().join("store"), Compression::default());
+    let layout = folder.path().join("dist/test");
+    assert_eq!(
+        write_layout(&image, &layout).unwrap(),
+        LayoutOutcome::Written
+    );
+    assert_eq!(
+        write_layout(&image, &layout).unwrap(),
+        LayoutOutcome::Unchanged
+    );
+    let mut read = OciDir::new(&layout).unwrap();
+    let manifest = read.get_manifest().unwrap();
+    let config = read.get_blob(manifest.config().digest()).unwrap();
+    assert_eq!(config, image.config);
+    for (found, part) in manifest
+        .layers()
+        .iter()
+        .zip(image.layers.iter().flat_map(|l| &l.parts))
+    {
+        assert_eq!(found.digest().to_string(), part.digest.to_oci());
+        assert_eq!(
+            read.get_blob(found.digest()).unwrap().len() as u64,
+            part.size
+        );
+    }
+    // A layout that lost a blob is written again, and nothing else is left beside it.
+    std::fs::remove_file(layout.join("blobs/sha256").join(image.digest.to_string())).unwrap();
+    assert_eq!(
+        write_layout(&image, &layout).unwrap(),
+        LayoutOutcome::Written
+    );
+    assert_eq!(
+        std::fs::read_dir(folder.path().join("dist"))
+            .unwrap()
+            .count(),
+        1
+    );
+}
+
+fn members(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
+    let mut archive = tar::Archive::new(archive);
+    let entries = archive.entries().unwrap().map(|entry| {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().to_string_lossy().into_owned();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        (path, bytes)
+    });
+    entries.collect()
+}
+
+#[test]
+fn an_archive_is_a_layout_and_dockers_too() {
+    let store = tempfile::tempdir().unwrap();
+    let image = image(store.path(), Compression::default());
+    let write = || {
+        let mut out = Vec::new();
+        write_archive(&image, &mut out, &|_| ()).unwrap();
+        out
+    };
+    let archive = write();
+    assert_eq!(archive, write());
+    let members = members(&archive);
+    let index = json(&members["index.json"]);
+    let digest = index["manifests"][0]["digest"].as_str().unwrap();
+    assert_eq!(digest, image.digest.to_oci());
+    assert_eq!(
+        members[&digest.replacen("sha256:", "blobs/sha256/", 1)],
+        image.manifest
+    );
+    let docker = json(&members["manifest.json"]);
+    assert_eq!(docker[0]["RepoTags"][0], "strata/test:latest");
+    assert_eq!(members[docker[0]["Config"].as_str().unwrap()], image.config);
+    for (layer, part) in docker[0]["Layers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(image.layers.iter().flat_map(|l| &l.parts))
+    {
+        assert_eq!(members[layer.as_str().unwrap()].len() as u64, part.size);
+    }
+}
+
+#[test]
+fn a_plain_archive_has_the_tars() {
+    let store = tempfile::tempdir().unwrap();
+    for compression in [Compression::default(), Compression::gzip(1).unwrap()] {
+        let image = image(store.path(), compression);
+        let mut out = Vec::new();
+        write_plain_archive(&image, &mut out, &|_| ()).unwrap();
+        let found = members(&out);
+        let layers = json(&found["manifest.json"])[0]["Layers"].clone();
+        let first = &found[layers[0].as_str().unwrap()];
+        assert_eq!(members(first)["opt/low"], "low".repeat(1000).into_bytes());
+    }
+}
+
+#[test]
+fn a_blob_that_was_cut_is_named() {
+    let store = tempfile::tempdir().unwrap();
+    let image = image(store.path(), Compression::default());
+    let part = &image.layers[0].parts[0];
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(&part.path)
+        .unwrap();
+    file.set_len(part.size - 1).unwrap();
+    let error = write_archive(&image, &mut Vec::new(), &|_| ()).unwrap_err();
+    assert!(matches!(error, Error::Io { .. }));
+    let text = error.to_string();
+    assert!(text.contains(&part.digest.to_string()), "{text}");
+    assert!(text.contains(&format!(
+        "expected {} bytes, found {}",
+        part.size,
+        part.size - 1
+    )));
+}
