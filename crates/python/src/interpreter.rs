@@ -10,7 +10,10 @@ use lock::Lock;
 use sandbox::Sandbox;
 use store::{Key, KeyBuilder};
 
-use crate::{Error, Result, worker::Worker};
+use crate::{
+    Error, Result,
+    worker::{PROGRAM, Worker},
+};
 
 /// Version of how the root is made. Part of every bytecode's key.
 const FORMAT: &str = "strata interpreter 1";
@@ -45,7 +48,7 @@ pub(crate) fn identity(lock: &Lock) -> Result<(String, Key)> {
         });
     }
     let mut key = KeyBuilder::new(FORMAT);
-    key.field("interpreter", program);
+    key.field("interpreter", program).field("worker", PROGRAM);
     let debs = debian::closure(lock, &[&package])?;
     key.list("debs", debs.iter().map(|deb| deb.sha256.0));
     Ok((package, key.finish()))

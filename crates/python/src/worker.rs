@@ -7,7 +7,8 @@ use sandbox::{Child, Sandbox};
 
 use crate::{Error, Result};
 
-const PROGRAM: &str = include_str!("worker.py");
+/// What the interpreter runs. Part of the key of everything that has bytecode in it.
+pub(crate) const PROGRAM: &str = include_str!("worker.py");
 
 /// A `.pyc`: its place in the image and its bytes.
 pub(crate) type Compiled = (EntryPath, Vec<u8>);
@@ -22,8 +23,9 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn start(sandbox: &Sandbox, interpreter: &str) -> Result<Self> {
-        // Isolated, without site: nothing but the interpreter's own library takes part.
-        let mut child = sandbox.spawn(interpreter, ["-I", "-S", "-B", "-c", PROGRAM])?;
+        // Without site and the user's folders. The environment counts: the sandbox fixes it, and
+        // with it the hash seed.
+        let mut child = sandbox.spawn(interpreter, ["-s", "-S", "-P", "-B", "-c", PROGRAM])?;
         let gone = || Error::Gone {
             path: "the first module".to_owned(),
             source: std::io::ErrorKind::BrokenPipe.into(),
