@@ -6,6 +6,7 @@
 //! ([`schema`]) and the test of the reference page, `docs/editions.md`.
 
 mod debian_request;
+mod edit;
 mod edition;
 mod error;
 mod extract;
@@ -21,8 +22,10 @@ mod schema;
 mod shape;
 mod sheet;
 mod source;
+mod splice;
 
 pub use debian_request::{DebianRequest, Relation};
+pub use edit::{Change, EditionFile, ListKind};
 pub use edition::{Debian, Edition, Image, Index, Layer, Python, PythonSource, PythonVersion};
 pub use error::{Error, Result};
 pub use place::{Place, Spanned};

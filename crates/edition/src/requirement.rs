@@ -228,7 +228,9 @@ mod tests {
 
     #[test]
     fn the_forms() {
-        let parse = |line| Requirement::parse(line).unwrap();
+        fn parse(line: &str) -> Requirement {
+            Requirement::parse(line).unwrap()
+        }
         let torch = parse("Torch[opt]>=2 ; python_version < '4'");
         assert_eq!((torch.name.as_str(), torch.extras.len()), ("torch", 1));
         let digest = "ab".repeat(32);
