@@ -158,6 +158,7 @@ fn is_path(rest: &str) -> bool {
 }
 
 fn parse(line: &str) -> Result<pep508_rs::Requirement, Wrong> {
+    names_end_well(line)?;
     pep508_rs::Requirement::from_str(line).map_err(|error| {
         let what = error.message.to_string();
         let name: String = line
@@ -175,6 +176,26 @@ fn parse(line: &str) -> Result<pep508_rs::Requirement, Wrong> {
         };
         (format!("{line:?}: {what}"), hint)
     })
+}
+
+/// pep508_rs 0.9 panics on a name or extra that ends with `-`, `_` or `.` and is followed by more.
+fn names_end_well(line: &str) -> Result<(), Wrong> {
+    let letter = |c: char| c.is_ascii_alphanumeric();
+    let ends = |text: &str, next: &[char]| {
+        let text = text.split(next).next().unwrap_or("").trim();
+        let name = text.split(|c| !(letter(c) || "-_.".contains(c))).next();
+        name.is_none_or(|name| name.is_empty() || name.ends_with(letter))
+    };
+    let head = line.split(['@', ';']).next().unwrap_or(line);
+    let (_, extras) = head.split_once('[').unwrap_or(("", ""));
+    let extras = extras.split(']').next().unwrap_or("");
+    if ends(head, &['[']) && extras.split(',').all(|extra| ends(extra, &[','])) {
+        return Ok(());
+    }
+    Err((
+        format!("{line:?} has a name that ends with -, _ or ."),
+        "a name ends with a letter or digit".to_owned(),
+    ))
 }
 
 fn remote(given: &str) -> Result<RequirementFrom, Wrong> {
@@ -267,6 +288,12 @@ mod tests {
             "x @ ftp://example.org/x",
             "x @ https://example.org/x.whl#sha256=12",
             "x>=${V}",
+            "nvidia- x",
+            "a-[b]",
+            "a[b-]>=1",
+            "a[b, c_ ]",
+            "a.>=1",
+            "a- @ https://example.org/x.whl",
             "é",
             "x>=1 --hash=sha256:00",
         ] {

@@ -15,35 +15,37 @@ use crate::{
 /// anything was reported.
 pub(crate) fn parse<'a>(reader: &mut Reader<'a>) -> DeTable<'a> {
     let (document, errors) = DeTable::parse_recoverable(reader.text);
+    if let Some(span) = lock::conflict(reader.text) {
+        reader.problem(
+            span,
+            "the edition has an unresolved merge conflict",
+            "join the two sides by hand, then run `cargo xtask lock`",
+        );
+        return document.into_inner();
+    }
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
-        let hint = syntax_hint(error.message(), span.start, reader.text);
-        reader.problem(span, error.message(), hint);
+        reader.problem(span, error.message(), syntax_hint(error.message()));
     }
-    let document = document.into_inner();
+    // What follows on the same line mostly follows from it.
+    reader.problems.sort();
+    reader.problems.dedup_by_key(|problem| problem.line);
     // After a syntax error the tree is guesswork; what else is wrong would be guesswork too.
     if errors.is_empty() {
-        table(reader, &document, &EDITION, EDITION.title);
+        table(reader, document.get_ref(), &EDITION, EDITION.title);
     }
-    document
+    document.into_inner()
 }
 
-fn syntax_hint(message: &str, at: usize, text: &str) -> &'static str {
-    if text[..at.min(text.len())]
-        .rsplit('\n')
-        .next()
-        .is_some_and(|line| line.starts_with("<<<<<<<") || line.is_empty())
-        && ["<<<<<<<", "=======", ">>>>>>>"]
-            .iter()
-            .any(|marker| text.get(at..).is_some_and(|rest| rest.starts_with(marker)))
-    {
-        "resolve the merge conflict, then run `cargo xtask lock`"
-    } else if message.contains("must be quoted") {
+fn syntax_hint(message: &str) -> &'static str {
+    if message.contains("must be quoted") {
         "write strings in quotes: \"like this\""
     } else if message.starts_with("duplicate key") {
         "keep one of the two, or join their lists"
     } else if message.contains("unclosed array") {
         "a list ends with ], and its items are separated by commas"
+    } else if message.contains("missing comma") {
+        "put a comma after the item before"
     } else if message.contains("string") {
         "a string ends with the quote that it starts with, on the same line"
     } else if message.contains("table") {
@@ -214,7 +216,13 @@ fn shape(
         }
         (kind, found) => {
             let hint = match kind {
-                Kind::Text | Kind::Choice(_) => format!("write `{} = \"…\"`", key.name),
+                Kind::Text | Kind::Choice(_) => match found {
+                    DeValue::Integer(_) | DeValue::Float(_) => {
+                        let text = reader.text.get(value.span()).unwrap_or("…");
+                        format!("write `{} = \"{text}\"`", key.name)
+                    }
+                    _ => format!("write `{} = \"…\"`", key.name),
+                },
                 Kind::Flag => format!(
                     "write `{} = true` or `{0} = false`, without quotes",
                     key.name

@@ -2,31 +2,27 @@
 
 use toml::de::{DeTable, DeValue};
 
-use crate::{Error, Problem, Problems, Result, VERSION, check::Fault, problem::nearest};
+use crate::{
+    Error, Problem, Problems, Result, VERSION,
+    check::Fault,
+    problem::{conflict, nearest},
+};
 
 const AGAIN: &str = "run `cargo xtask lock` again, or take the file back from version control";
 
 /// Refuses a file with git's conflict markers, before TOML's own complaint about them.
 pub(crate) fn markers(text: &str, name: &str) -> Result<()> {
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        if ["<<<<<<< ", "||||||| ", ">>>>>>> "]
-            .iter()
-            .any(|marker| line.starts_with(marker))
-        {
-            let problem = Problem::new(
-                name,
-                text,
-                start..start + line.trim_end().len(),
-                "the lock has an unresolved merge conflict",
-                "take either side (`git checkout --ours` or `--theirs`), \
-                 then run `cargo xtask lock` again",
-            );
-            return Err(Error::Malformed(Problems(vec![problem])));
-        }
-        start += line.len();
+    match conflict(text) {
+        None => Ok(()),
+        Some(span) => Err(Error::Malformed(Problems(vec![Problem::new(
+            name,
+            text,
+            span,
+            "the lock has an unresolved merge conflict",
+            "take either side (`git checkout --ours` or `--theirs`), \
+             then run `cargo xtask lock` again",
+        )]))),
     }
-    Ok(())
 }
 
 /// The format is not this crate's.
@@ -64,6 +60,8 @@ pub(crate) fn malformed(text: &str, name: &str, error: &toml::de::Error) -> Erro
     } else {
         let mut problems: Vec<_> = broken.iter().map(|error| one(text, name, error)).collect();
         problems.sort();
+        // What follows on the same line mostly follows from it.
+        problems.dedup_by_key(|problem| problem.line);
         problems
     };
     Error::Malformed(Problems(problems))

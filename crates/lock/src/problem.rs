@@ -97,6 +97,21 @@ pub fn position(text: &str, offset: usize) -> (usize, usize) {
     (line, before[head..].chars().count() + 1)
 }
 
+/// Where git has left a conflict in the text: the first marker's bytes.
+pub fn conflict(text: &str) -> Option<Range<usize>> {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if ["<<<<<<< ", "||||||| ", ">>>>>>> "]
+            .iter()
+            .any(|marker| line.starts_with(marker))
+        {
+            return Some(start..start + line.trim_end().len());
+        }
+        start += line.len();
+    }
+    None
+}
+
 /// The name among `known` that `word` is most likely a misspelling of, if one is near.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
