@@ -169,6 +169,9 @@ fn parse(line: &str) -> Result<pep508_rs::Requirement, Wrong> {
             format!("write \"{}\"", line.replacen('=', "==", 1))
         } else if line.contains(" --") {
             "options of pip stand in no requirement".to_owned()
+        } else if what.contains("Not a URL") {
+            "name a wheel by its https URL, a repository by git+https://…@COMMIT, a file by ./PATH"
+                .to_owned()
         } else if name.is_empty() {
             "a requirement starts with the package's name".to_owned()
         } else {

@@ -38,12 +38,14 @@ pub(crate) fn parse<'a>(reader: &mut Reader<'a>) -> DeTable<'a> {
 }
 
 fn syntax_hint(message: &str) -> &'static str {
-    if message.contains("must be quoted") {
+    if message.contains("must be quoted") || message.contains("invalid boolean") {
         "write strings in quotes: \"like this\""
     } else if message.starts_with("duplicate key") {
         "keep one of the two, or join their lists"
     } else if message.contains("unclosed array") {
         "a list ends with ], and its items are separated by commas"
+    } else if message.contains("unquoted key") {
+        "a key has letters a-z, digits, - and _; anything else stands in quotes"
     } else if message.contains("missing comma") {
         "put a comma after the item before"
     } else if message.contains("string") {

@@ -98,7 +98,7 @@ pub(crate) fn source(
         .collect();
     let &[kind] = present.as_slice() else {
         let message = if present.is_empty() {
-            "the source says not where it comes from".to_owned()
+            "the source does not say where it comes from".to_owned()
         } else {
             format!("the source comes from {} at once", present.join(" and "))
         };
