@@ -1,6 +1,9 @@
 //! Edits of an edition file that keep its comments and order: what `add`, `remove` and `--pin` do.
 //! Adding and then removing leaves the file as it was, to the byte.
 
+mod pin;
+mod tables;
+
 use std::{
     io::Write as _,
     ops::Range,
@@ -8,11 +11,11 @@ use std::{
 };
 
 use lock::LayerName;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use crate::{
-    DebianRequest, Error, Relation, Requirement, RequirementFrom, Result, normalised,
-    splice::{self, List, line_break, line_start},
+    DebianRequest, Error, Requirement, Result, normalised,
+    splice::{self, List},
 };
 
 /// A list of a layer that is edited.
@@ -224,86 +227,6 @@ impl EditionFile {
         })
     }
 
-    /// Pins a package to a version: in the line that names it, else as a new line of `layer` (a limit
-    /// for a Python package, the package itself for Debian's). `kind` says whose package it is.
-    ///
-    /// # Errors
-    /// A version that is not valid, a package that comes from a URL, or a file that cannot be edited.
-    pub fn pin(
-        &mut self,
-        layer: LayerName,
-        kind: ListKind,
-        name: &str,
-        version: &str,
-    ) -> Result<Change> {
-        if kind == ListKind::Debian {
-            return self.pin_debian(layer, name, version);
-        }
-        let name = normalised(name);
-        let pin = format!("{name}=={version}");
-        ListKind::Constraints.name(&pin)?;
-        for at in LayerName::ALL {
-            for (line, span) in self.lines(at, ListKind::Python)? {
-                let Ok(found) = Requirement::parse(&line) else {
-                    continue;
-                };
-                if found.name != name {
-                    continue;
-                }
-                if !matches!(found.from, RequirementFrom::Index(_)) {
-                    return Err(Error::Pin {
-                        name,
-                        version: version.to_owned(),
-                        problem: format!(
-                            "layer {at} takes it from elsewhere: {line:?}; change that line"
-                        ),
-                    });
-                }
-                let written =
-                    line.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)));
-                let mut new = line[..written.unwrap_or(line.len())].to_owned();
-                if !found.extras.is_empty() {
-                    new += &format!("[{}]", found.extras.join(","));
-                }
-                new += &format!("=={version}");
-                if let Some(marker) = &found.marker {
-                    new += &format!(" ; {marker}");
-                }
-                return Ok(self.exchange(&span, line, new));
-            }
-        }
-        for at in LayerName::ALL {
-            let lines = self.lines(at, ListKind::Constraints)?;
-            let same = |line: &str| {
-                ListKind::Constraints
-                    .name(line)
-                    .is_ok_and(|other| other == name)
-            };
-            if let Some((line, span)) = lines.into_iter().find(|(line, _)| same(line)) {
-                return Ok(self.exchange(&span, line, pin));
-            }
-        }
-        self.add_one(layer, ListKind::Constraints, &pin)
-    }
-
-    fn pin_debian(&mut self, layer: LayerName, name: &str, version: &str) -> Result<Change> {
-        let pin = DebianRequest {
-            name: name.to_owned(),
-            version: Some((Relation::Equal, version.to_owned())),
-        }
-        .to_string();
-        ListKind::Debian.name(&pin)?;
-        for at in LayerName::ALL {
-            let lines = self.lines(at, ListKind::Debian)?;
-            let same =
-                |line: &str| DebianRequest::parse(line).is_ok_and(|other| other.name == name);
-            if let Some((line, span)) = lines.into_iter().find(|(line, _)| same(line)) {
-                return Ok(self.exchange(&span, line, pin));
-            }
-        }
-        self.add_one(layer, ListKind::Debian, &pin)
-    }
-
     fn exchange(&mut self, span: &Range<usize>, old: String, new: String) -> Change {
         if old == new {
             return Change::Kept(new);
@@ -395,126 +318,11 @@ impl EditionFile {
             })
         }))
     }
-
-    /// The text with a list that was not there, of one line. Its form tells [`Self::without_list`] what
-    /// there was before: with a last comma if the table had keys, or was not there either; without
-    /// one if the table was there and empty.
-    fn with_list(&self, layer: LayerName, kind: ListKind, spec: &str) -> Result<String> {
-        let document = self.document()?;
-        let text = &self.text;
-        let nl = line_break(text);
-        let body = |comma: &str| format!("{} = [{nl}    {}{comma}{nl}]", kind.key(), quoted(spec));
-        let at_end = text.is_empty() || text.ends_with('\n');
-        let Some(header) = header(&document, text, layer) else {
-            let inline = document
-                .get("layer")
-                .and_then(|value| value.get_ref().as_table());
-            if inline
-                .and_then(|layers| layers.get(layer.as_str()))
-                .is_some_and(|table| text[table.span()].starts_with('{'))
-            {
-                return Err(self.form(layer, kind));
-            }
-            let gap = match (text.is_empty(), at_end) {
-                (true, _) => String::new(),
-                (false, true) => nl.to_owned(),
-                (false, false) => format!("{nl}{nl}"),
-            };
-            let end = if at_end { nl } else { "" };
-            return Ok(format!("{text}{gap}[layer.{layer}]{nl}{}{end}", body(",")));
-        };
-        let last = layer_table(&document, layer).and_then(|table| direct_end(text, table));
-        let (after, body) = match last {
-            Some(end) => (end, body(",")),
-            None => (header.end, body("")),
-        };
-        let mut out = text.clone();
-        match text[after..].find('\n') {
-            Some(end) => out.insert_str(after + end + 1, &format!("{body}{nl}")),
-            None => out.push_str(&format!("{nl}{body}")),
-        }
-        Ok(out)
-    }
-
-    /// The text without a list of one line that has the form that [`Self::with_list`] gives it.
-    fn without_list(&self, layer: LayerName, kind: ListKind, list: &List) -> Option<String> {
-        let text = &self.text;
-        let nl = line_break(text);
-        let [item] = list.items.as_slice() else {
-            return None;
-        };
-        let value = &text[item.clone()];
-        let whole = &text[list.span.clone()];
-        let with_comma = whole == format!("[{nl}    {value},{nl}]");
-        if !with_comma && whole != format!("[{nl}    {value}{nl}]") {
-            return None;
-        }
-        let head = line_start(text, list.span.start);
-        if text[head..list.span.start] != *format!("{} = ", kind.key()) {
-            return None;
-        }
-        let rest = &text[list.span.end..];
-        if !(rest.is_empty() || rest.starts_with(nl)) {
-            return None;
-        }
-        let mut start = head;
-        // A table that holds nothing else goes too, with the blank line above it.
-        let title = format!("[layer.{layer}]{nl}");
-        let document = self.document().ok()?;
-        let keys = layer_table(&document, layer).map_or(0, |table| direct(text, table).count());
-        if with_comma && keys == 1 && text[..head].ends_with(&title) {
-            let above = &text[..head - title.len()];
-            if above.is_empty() {
-                start = 0;
-            } else if above.ends_with(&format!("{nl}{nl}")) {
-                start = above.len() - nl.len();
-            }
-        }
-        let end = if rest.is_empty() {
-            start = start.saturating_sub(nl.len());
-            text.len()
-        } else {
-            list.span.end + nl.len()
-        };
-        Some(format!("{}{}", &text[..start], &text[end..]))
-    }
 }
 
 fn layer_table<'a, 'i>(document: &'a DeTable<'i>, layer: LayerName) -> Option<&'a DeTable<'i>> {
     let layers = document.get("layer")?.get_ref().as_table()?;
     layers.get(layer.as_str())?.get_ref().as_table()
-}
-
-/// The bytes of the line `[layer.NAME]`, if there is one.
-fn header(document: &DeTable<'_>, text: &str, layer: LayerName) -> Option<Range<usize>> {
-    let layers = document.get("layer")?.get_ref().as_table()?;
-    let span = layers.get(layer.as_str())?.span();
-    // A table that only its sub-tables imply has its key for a span.
-    let written = text.get(span.clone())?;
-    (written.starts_with('[') && !written.starts_with("[[")).then_some(span)
-}
-
-/// The values that stand below the table's own header, not in tables of their own.
-fn direct<'a, 'i>(
-    text: &'a str,
-    table: &'a DeTable<'i>,
-) -> impl Iterator<Item = &'a toml::Spanned<DeValue<'i>>> {
-    table.iter().filter_map(move |(key, value)| {
-        let line = &text[line_start(text, key.span().start)..];
-        (!line.trim_start().starts_with('[')).then_some(value)
-    })
-}
-
-fn direct_end(text: &str, table: &DeTable<'_>) -> Option<usize> {
-    direct(text, table)
-        .filter_map(|value| match value.get_ref() {
-            // `a.b = 1`: the table's span is its key.
-            DeValue::Table(inner) if !text[value.span()].starts_with('{') => {
-                direct_end(text, inner)
-            }
-            _ => Some(value.span().end),
-        })
-        .max()
 }
 
 /// A TOML string: literal when that saves escapes.

@@ -10,6 +10,7 @@ mod edit;
 mod edition;
 mod error;
 mod extract;
+mod finish;
 pub mod keys;
 mod layer;
 mod merge;
@@ -23,6 +24,7 @@ mod shape;
 mod sheet;
 mod source;
 mod splice;
+mod values;
 
 pub use debian_request::{DebianRequest, Relation};
 pub use edit::{Change, EditionFile, ListKind};

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use lock::{Problem, Problems, nearest};
 
-use crate::{Edition, Error, Result, Spanned, extract, merge, reader::Reader, shape, sheet::Sheet};
+use crate::{
+    Edition, Error, Result, Spanned, extract, finish, merge, reader::Reader, shape, sheet::Sheet,
+};
 
 /// The files of one reading and what is wrong with them.
 #[derive(Default)]
@@ -156,7 +158,7 @@ impl Reading {
         let sheet = self.sheet(text, shown, folder, &mut chain);
         // What is missing in the end is only known when nothing was lost on the way.
         if self.problems.is_empty()
-            && let Some(edition) = merge::finish(&mut self, sheet, shown, text, name)
+            && let Some(edition) = finish::finish(&mut self, sheet, shown, text, name)
             && self.problems.is_empty()
         {
             return Ok(edition);
@@ -182,17 +184,20 @@ impl Edition {
     /// The file cannot be read, or something is wrong in it or in what it names: then all of it, each
     /// with file, line, column and a hint.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+        let bytes = std::fs::read(path).map_err(|source| Error::Read {
             path: path.to_owned(),
             source,
         })?;
+        let shown = path.display().to_string();
+        let text = lock::utf8(&shown, bytes)
+            .map_err(|problem| Error::Malformed(Problems(vec![*problem])))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let reading = Reading {
             files: vec![path.to_owned()],
             ..Reading::default()
         };
         let folder = path.parent().unwrap_or(Path::new(""));
-        reading.finish(&text, &path.display().to_string(), &name, Some(folder))
+        reading.finish(&text, &shown, &name, Some(folder))
     }
 
     /// Parses the text of an edition that names no files. `name` is the edition's, and stands in

@@ -166,3 +166,46 @@ fn every_key_is_read() {
         }
     ));
 }
+
+#[test]
+fn local_files_and_a_chain_of_three() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let wheel = write("x-1-py3-none-any.whl", "");
+    let config = write("config.ini", "");
+    write(
+        "one.toml",
+        "[debian]\nsuite = \"forky\"\n[python]\nversion = \"3.14\"\n[image]\ntitle = \"1\"\n\
+         [layer.deps]\npython = [\"x @ ./x-1-py3-none-any.whl ; os_name == 'posix'\", \"y\"]\n",
+    );
+    write(
+        "two.toml",
+        "extends = \"one\"\n[[layer.runtime.source]]\nname = \"config\"\nfile = \"config.ini\"\n\
+         to = \"/etc/config.ini\"\n",
+    );
+    let path = write(
+        "three.toml",
+        "extends = \"two\"\n[layer.deps.remove]\npython = [\"y\"]\n",
+    );
+    let edition = Edition::read(&path).unwrap_or_else(|error| panic!("{error}"));
+    let deps = &edition.layer(LayerName::Deps).unwrap().python;
+    assert_eq!(deps.len(), 1);
+    assert_eq!(deps[0].marker.as_deref(), Some("os_name == 'posix'"));
+    let RequirementFrom::File(found) = &deps[0].from else {
+        panic!("{:?}", deps[0].from)
+    };
+    assert_eq!(found.canonicalize().unwrap(), wheel.canonicalize().unwrap());
+    let source = &edition.layer(LayerName::Runtime).unwrap().sources[0];
+    assert_eq!(
+        source.from,
+        SourceFrom::File {
+            path: config,
+            sha256: None
+        }
+    );
+    assert_eq!(edition.files.len(), 3);
+}

@@ -23,4 +23,4 @@ pub use entry::{Deb, DebianSuite, Image, Owner, Python, Source, SourceKind, Whee
 pub use error::{Error, Result};
 pub use layer_name::{LayerName, UnknownLayer};
 pub use lock_file::{Lock, VERSION};
-pub use problem::{Problem, Problems, conflict, nearest, position};
+pub use problem::{Problem, Problems, conflict, nearest, position, utf8};

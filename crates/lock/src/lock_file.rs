@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, path::Path};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Artifact, Deb, DebianSuite, Error, Image, LayerName, Owner, Python, Result, Source, Wheel,
-    check, diagnose,
+    Artifact, Deb, DebianSuite, Error, Image, LayerName, Owner, Problems, Python, Result, Source,
+    Wheel, check, diagnose, problem::utf8,
 };
 
 /// The format version that this crate reads and writes.
@@ -77,11 +77,14 @@ impl Lock {
     /// # Errors
     /// As [`Lock::parse`], and when the file cannot be read.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+        let bytes = std::fs::read(path).map_err(|source| Error::Read {
             path: path.to_owned(),
             source,
         })?;
-        Self::parse(&text, &path.display().to_string())
+        let name = path.display().to_string();
+        let text =
+            utf8(&name, bytes).map_err(|problem| Error::Malformed(Problems(vec![*problem])))?;
+        Self::parse(&text, &name)
     }
 
     /// The lock of the default edition, `starter`, which ships inside this crate.

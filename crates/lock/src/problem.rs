@@ -97,6 +97,24 @@ pub fn position(text: &str, offset: usize) -> (usize, usize) {
     (line, before[head..].chars().count() + 1)
 }
 
+/// The text of `bytes`, which is the content of `file`.
+///
+/// # Errors
+/// Bytes that are not UTF-8, with the place of the first of them.
+pub fn utf8(file: &str, bytes: Vec<u8>) -> Result<String, Box<Problem>> {
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(error.as_bytes());
+        Box::new(Problem::new(
+            file,
+            &text,
+            good..good + 1,
+            "the file is not UTF-8 text",
+            "save it as UTF-8, or take it back from version control",
+        ))
+    })
+}
+
 /// Where git has left a conflict in the text: the first marker's bytes.
 pub fn conflict(text: &str) -> Option<Range<usize>> {
     let mut start = 0;
@@ -156,6 +174,12 @@ mod tests {
             assert!(problem.line <= 2, "{problem}");
         }
         assert_eq!(position("", 7), (1, 1));
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_have_a_place() {
+        let problem = utf8("x", b"a = 1\nb = \"\xff\"\n".to_vec()).unwrap_err();
+        assert_eq!((problem.line, problem.column), (2, 6));
     }
 
     #[test]
