@@ -53,8 +53,11 @@ pub(crate) fn merge(reading: &mut Reading, mut parent: Sheet, child: Sheet) -> S
     for (name, layer) in &child.layers {
         remove(reading, &mut parent.layers, *name, layer);
     }
+    // Before anything is added, so that the child's lines are never taken for the parent's.
+    for layer in child.layers.values() {
+        replace(&mut parent.layers, layer);
+    }
     for (name, layer) in child.layers {
-        replace(&mut parent.layers, &layer);
         let below = parent.layers.entry(name).or_default();
         below.debian.extend(layer.debian);
         below.python.extend(layer.python);
@@ -194,19 +197,12 @@ fn replace(layers: &mut BTreeMap<LayerName, SheetLayer>, child: &SheetLayer) {
     let (python, limits) = (written(&child.python), written(&child.constraints));
     let debian: BTreeSet<_> = child.debian.iter().map(|item| item.name.clone()).collect();
     let sources: BTreeSet<_> = child.sources.iter().map(|item| item.name.clone()).collect();
-    // Layers of the child that came before are its own; their names do not stand twice in one file,
-    // except for other environments, which a marker tells apart.
-    let own = |place: &crate::Place, others: &[Spanned<Requirement>]| {
-        others.iter().any(|line| line.place.file == place.file)
-    };
     for layer in layers.values_mut() {
         layer.debian.retain(|item| !debian.contains(&item.name));
         layer.sources.retain(|item| !sources.contains(&item.name));
-        layer
-            .python
-            .retain(|line| !python.contains(&line.name) || own(&line.place, &child.python));
+        layer.python.retain(|line| !python.contains(&line.name));
         layer
             .constraints
-            .retain(|line| !limits.contains(&line.name) || own(&line.place, &child.constraints));
+            .retain(|line| !limits.contains(&line.name));
     }
 }

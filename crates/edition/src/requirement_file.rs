@@ -28,7 +28,8 @@ impl Found {
         let folder = path.parent().unwrap_or(Path::new(""));
         let shown = path.display().to_string();
         let mut reader = Reader::new(&shown, &text, Some(folder));
-        self.stack.push(path.to_owned());
+        // A path may be written in several ways.
+        self.stack.push(path.canonicalize()?);
         for (start, end, line) in logical_lines(&text) {
             let span = start..end;
             if let Some((flag, target)) = option(&line) {
@@ -41,7 +42,10 @@ impl Found {
                     }
                 };
                 let next = folder.join(target);
-                if self.stack.contains(&next) {
+                if next
+                    .canonicalize()
+                    .is_ok_and(|next| self.stack.contains(&next))
+                {
                     reader.problem(
                         span,
                         format!("{target} names this file again"),

@@ -209,3 +209,38 @@ fn local_files_and_a_chain_of_three() {
     );
     assert_eq!(edition.files.len(), 3);
 }
+
+#[test]
+fn a_list_in_a_low_layer_holds_with_a_line_in_a_high_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    write("list.txt", "numpy<3\n");
+    write(
+        "one.toml",
+        "[debian]\nsuite = \"forky\"\n[python]\nversion = \"3.14\"\n[image]\ntitle = \"1\"\n\
+         [layer.torch]\npython = [\"numpy==1.0\"]\n",
+    );
+    let path = write(
+        "two.toml",
+        "extends = \"one\"\n[layer.base]\nrequirements = [\"list.txt\"]\n\
+         [layer.perf]\npython = [\"numpy>=2 ; os_name == 'posix'\"]\n\
+         [layer.comfy]\npython = [\"numpy>=1 ; os_name == 'nt'\"]\n",
+    );
+    let edition = Edition::read(&path).unwrap_or_else(|error| panic!("{error}"));
+    let lines: Vec<_> = edition
+        .requirements()
+        .map(|(layer, line)| (layer, line.text.as_str()))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            (LayerName::Base, "numpy<3"),
+            (LayerName::Perf, "numpy>=2 ; os_name == 'posix'"),
+            (LayerName::Comfy, "numpy>=1 ; os_name == 'nt'"),
+        ]
+    );
+}
