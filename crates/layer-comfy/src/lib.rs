@@ -68,17 +68,13 @@ fn source_plan<'l>(lock: &'l Lock, source: &'l Source) -> Result<Plan<'l>> {
         .field("subfolder", &source.subfolder)
         .field("to", &source.to)
         .list("exclude", source.exclude.iter());
-    Ok(Plan::new(
-        &source.name,
-        key.finish(),
-        source.size,
-        move |cx| {
-            let artifact = source.artifact();
-            let path = cx.fetcher.fetch(&cx.store, &artifact)?;
-            let mut tree = archive::tree(source, &path)
-                .map_err(|error| layer::Error::artifact(&artifact, error))?;
-            python::compile_tree(cx, lock, &source.name, &source.sha256, &mut tree)?;
-            Ok(tree)
-        },
-    ))
+    let plan = Plan::new(&source.name, key.finish(), source.size, move |cx| {
+        let artifact = source.artifact();
+        let path = cx.fetcher.fetch(&cx.store, &artifact)?;
+        let mut tree = archive::tree(source, &path)
+            .map_err(|error| layer::Error::artifact(&artifact, error))?;
+        python::compile_tree(cx, lock, &source.name, &source.sha256, &mut tree)?;
+        Ok(tree)
+    });
+    Ok(plan.fetching([source.artifact()]))
 }
