@@ -14,6 +14,7 @@ mod pax;
 mod recipe;
 mod selection;
 mod sparse;
+mod stream;
 mod tar_tree;
 mod tree;
 mod zip_tree;

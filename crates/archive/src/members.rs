@@ -4,28 +4,18 @@
 //! that stops between two members for a whole one, reads long names of any length into memory and
 //! does not know sparse files in PAX form.
 
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Read},
-    path::Path,
-};
-
-use decode::Encoding;
+use std::{io, path::Path};
 
 use crate::{
     Error, Result,
     extended::{Extended, Pax, check_global, once},
     sparse::{Lines, MOST, Sparse},
-    tree::io as io_error,
+    stream::{BUFFER, Stream},
 };
 
 const BLOCK: usize = 512;
-const BUFFER: usize = 128 << 10;
 /// Long names and PAX headers larger than this, in bytes, are no honest archive's.
 const LARGEST_EXTENSION: u64 = 1 << 20;
-/// An archive may always unpack to this many bytes, and to so many times its own size.
-const LIMIT: u64 = 1 << 30;
-const RATIO: u64 = 256;
 const MOST_MEMBERS: u64 = 1 << 20;
 
 /// One member.
@@ -54,51 +44,29 @@ pub(crate) enum MemberKind {
 
 /// The members of an open archive.
 pub(crate) struct Members {
-    from: Box<dyn Read>,
-    encoding: Encoding,
-    archive_size: u64,
-    limit: u64,
-    /// Decompressed bytes read so far.
-    at: u64,
+    stream: Stream,
     /// Bytes until the next header: what is stored of the member, and padding.
     left: u64,
     padding: u64,
     count: u64,
-    /// The last member's name.
-    shown: Option<String>,
     buffer: Vec<u8>,
 }
 
 impl Members {
     /// Opens an archive; its compression is told by its first bytes.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(io_error(path))?;
-        let archive_size = file.metadata().map_err(io_error(path))?.len();
-        let mut raw = BufReader::with_capacity(BUFFER, file);
-        let head = raw.fill_buf().map_err(io_error(path))?;
-        let encoding = Encoding::of_magic(head);
-        let found = match head {
-            [] => Some("an empty file"),
-            [b'P', b'K', 3, 4, ..] => Some("a zip"),
-            [b'B', b'Z', b'h', ..] => Some("bzip2"),
-            _ => None,
-        };
-        if let Some(found) = found {
-            let found = found.to_owned();
-            return Err(Error::NotTar { found });
-        }
         Ok(Self {
-            from: encoding.reader(raw).map_err(io_error(path))?,
-            encoding,
-            archive_size,
-            limit: LIMIT.max(archive_size.saturating_mul(RATIO)),
-            at: 0,
+            stream: Stream::open(path)?,
             left: 0,
             padding: 0,
             count: 0,
-            shown: None,
             buffer: vec![0; BUFFER],
         })
+    }
+
+    /// Fails where `size` bytes are more than all that may be unpacked.
+    pub(crate) fn allow(&self, size: u64) -> Result<()> {
+        self.stream.allow(size)
     }
 
     /// The next member; its data may be read until the one after it is asked for.
@@ -106,21 +74,23 @@ impl Members {
         self.skip()?;
         let mut extended = Extended::default();
         loop {
-            let offset = self.at;
+            let offset = self.stream.at();
             let mut block = [0; BLOCK];
-            self.exact(&mut block)?;
+            self.stream.exact(&mut block)?;
             if block.iter().all(|byte| *byte == 0) {
                 if !extended.is_empty() {
-                    return Err(self.no_header(offset, "an entry should follow its long name"));
+                    return Err(self
+                        .stream
+                        .no_header(offset, "an entry should follow its long name"));
                 }
-                self.end()?;
+                self.stream.end(&mut self.buffer)?;
                 return Ok(None);
             }
             let header = tar::Header::from_byte_slice(&block);
             self.check_sum(header, offset)?;
             let size = header
                 .entry_size()
-                .map_err(|error| self.no_header(offset, &error.to_string()))?;
+                .map_err(|error| self.stream.no_header(offset, &error.to_string()))?;
             let flag = header.as_old().linkflag[0];
             if !matches!(flag, b'L' | b'K' | b'x' | b'g' | b'V') {
                 return self.member(header, flag, size, extended).map(Some);
@@ -138,7 +108,7 @@ impl Members {
                 b'g' => check_global(&bytes),
                 _ => Ok(()), // a volume's label
             };
-            taken.map_err(|problem| self.no_header(offset, &problem))?;
+            taken.map_err(|problem| self.stream.no_header(offset, &problem))?;
         }
     }
 
@@ -154,7 +124,7 @@ impl Members {
             let mut done = 0;
             while done < *length {
                 let want = (length - done).min(BUFFER as u64) as usize;
-                self.exact(&mut buffer[..want])?;
+                self.stream.exact(&mut buffer[..want])?;
                 self.left = self.left.saturating_sub(want as u64);
                 out(offset + done, &buffer[..want])?;
                 done += want as u64;
@@ -162,26 +132,6 @@ impl Members {
         }
         self.buffer = buffer;
         Ok(())
-    }
-
-    /// Which member is being read, for messages.
-    pub(crate) fn place(&self) -> String {
-        match &self.shown {
-            Some(shown) => format!("entry {shown:?}"),
-            None => "its beginning".to_owned(),
-        }
-    }
-
-    /// Fails where `size` bytes are more than all that may be unpacked.
-    pub(crate) fn allow(&self, size: u64) -> Result<()> {
-        if size <= self.limit {
-            return Ok(());
-        }
-        Err(Error::TooLarge {
-            place: self.place(),
-            limit: self.limit,
-            size: self.archive_size,
-        })
     }
 
     fn member(
@@ -205,7 +155,7 @@ impl Members {
         };
         let name =
             one_of(extended.long_name, pax.path.take(), &header.path_bytes()).map_err(two)?;
-        self.shown = Some(String::from_utf8_lossy(&name).into_owned());
+        self.stream.shown = Some(String::from_utf8_lossy(&name).into_owned());
         self.count += 1;
         if self.count > MOST_MEMBERS {
             let problem = format!("more than {MOST_MEMBERS} entries are not read");
@@ -215,7 +165,7 @@ impl Members {
         let link = one_of(extended.long_link, pax.link.take(), &link).map_err(two)?;
         let bad = |problem: String| entry_error(&name, &problem);
         let stored = pax.size.unwrap_or(size);
-        self.allow(stored)?;
+        self.stream.allow(stored)?;
         self.left = stored;
         self.padding = stored.next_multiple_of(BLOCK as u64) - stored;
         let pax_sparse = pax.sparse().map_err(bad)?;
@@ -255,7 +205,7 @@ impl Members {
                     sparse.stretches = self.map_in_data(&name)?;
                 }
                 if let Some(name) = found.name {
-                    self.shown = Some(String::from_utf8_lossy(&name).into_owned());
+                    self.stream.shown = Some(String::from_utf8_lossy(&name).into_owned());
                     member.name = name;
                 }
                 Some(sparse)
@@ -265,7 +215,7 @@ impl Members {
         };
         if let Some(sparse) = sparse {
             sparse.check(self.left).map_err(bad)?;
-            self.allow(sparse.size)?;
+            self.stream.allow(sparse.size)?;
             member.size = sparse.size;
             member.stretches = sparse.stretches;
         }
@@ -299,7 +249,9 @@ impl Members {
         let mut more = gnu.is_extended();
         while more {
             let mut block = tar::GnuExtSparseHeader::new();
-            self.exact(block.as_mut_bytes()).map_err(Sentence::Error)?;
+            self.stream
+                .exact(block.as_mut_bytes())
+                .map_err(Sentence::Error)?;
             add(&block.sparse)?;
             more = block.is_extended();
         }
@@ -311,7 +263,7 @@ impl Members {
         let mut lines = Lines::default();
         while self.left >= BLOCK as u64 {
             let mut block = [0; BLOCK];
-            self.exact(&mut block)?;
+            self.stream.exact(&mut block)?;
             self.left -= BLOCK as u64;
             match lines.block(&block) {
                 Some(true) => return Ok(lines.stretches()),
@@ -326,10 +278,10 @@ impl Members {
     fn extension(&mut self, offset: u64, size: u64) -> Result<Vec<u8>> {
         if size > LARGEST_EXTENSION {
             let problem = format!("{size} bytes of names, at most {LARGEST_EXTENSION} expected");
-            return Err(self.no_header(offset, &problem));
+            return Err(self.stream.no_header(offset, &problem));
         }
         let mut bytes = vec![0; size as usize];
-        self.exact(&mut bytes)?;
+        self.stream.exact(&mut bytes)?;
         self.left = 0;
         self.padding = size.next_multiple_of(BLOCK as u64) - size;
         self.skip()?;
@@ -346,90 +298,21 @@ impl Members {
             _ if offset == 0 => Err(Error::NotTar {
                 found: "something else".to_owned(),
             }),
-            _ => Err(self.no_header(offset, "its checksum is wrong")),
+            _ => Err(self.stream.no_header(offset, "its checksum is wrong")),
         }
-    }
-
-    /// After the first block of zeros: nothing but zeros, to the end of the stream.
-    fn end(&mut self) -> Result<()> {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        loop {
-            let offset = self.at;
-            match self.read(&mut buffer)? {
-                0 => break,
-                read if buffer[..read].iter().any(|byte| *byte != 0) => {
-                    let problem = "the archive goes on after the zeros that end it";
-                    return Err(self.no_header(offset, problem));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     fn skip(&mut self) -> Result<()> {
         let mut buffer = std::mem::take(&mut self.buffer);
         while self.left + self.padding > 0 {
             let want = (self.left + self.padding).min(BUFFER as u64) as usize;
-            self.exact(&mut buffer[..want])?;
+            self.stream.exact(&mut buffer[..want])?;
             let data = self.left.min(want as u64);
             self.left -= data;
             self.padding -= want as u64 - data;
         }
         self.buffer = buffer;
         Ok(())
-    }
-
-    fn exact(&mut self, buffer: &mut [u8]) -> Result<()> {
-        let mut done = 0;
-        while done < buffer.len() {
-            match self.read(&mut buffer[done..])? {
-                0 => return Err(self.cut_short()),
-                read => done += read,
-            }
-        }
-        Ok(())
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        loop {
-            match self.from.read(buffer) {
-                Ok(read) => {
-                    self.at += read as u64;
-                    return self.allow(self.at).map(|()| read);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Err(self.cut_short());
-                }
-                Err(source) => {
-                    return Err(Error::Stream {
-                        encoding: self.encoding.word(),
-                        place: self.place(),
-                        source,
-                    });
-                }
-            }
-        }
-    }
-
-    fn cut_short(&self) -> Error {
-        Error::CutShort {
-            place: self.place(),
-            size: self.at,
-        }
-    }
-
-    fn no_header(&self, offset: u64, problem: &str) -> Error {
-        let place = match &self.shown {
-            Some(shown) => format!("after entry {shown:?}"),
-            None => "at its beginning".to_owned(),
-        };
-        Error::Header {
-            offset,
-            place,
-            problem: problem.to_owned(),
-        }
     }
 }
 
