@@ -6,7 +6,7 @@ use store::{Key, KeyBuilder};
 /// Version of everything here that shapes a tree.
 const FORMAT: &str = "strata source tree 1";
 
-/// The key of the tree that [`crate::tree`] gives for `source`: the artifact, what is taken of it
+/// The key of the tree that [`crate::tree()`] gives for `source`: the artifact, what is taken of it
 /// and where it goes. Two sources with one key have one tree.
 pub fn recipe_key(source: &Source) -> Key {
     let kind = match source.kind {
