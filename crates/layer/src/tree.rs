@@ -90,6 +90,12 @@ impl Entry {
         self
     }
 
+    /// Another name of the file at `target`, with that file's executable bit.
+    pub fn hardlink(path: EntryPath, target: EntryPath, executable: bool) -> Self {
+        let mode = if executable { 0o755 } else { 0o644 };
+        Self::plain(path, Kind::Hardlink(target), mode)
+    }
+
     /// The same entry with another mode.
     #[must_use]
     pub fn with_mode(mut self, mode: u32) -> Self {

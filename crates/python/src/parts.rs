@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Version of everything here and in `wheel` that shapes an installed tree.
-const FORMAT: &str = "strata wheels 1";
+const FORMAT: &str = "strata wheels 2";
 
 /// The interpreter, made when the first plan needs it.
 type Shared = Arc<OnceLock<Interpreter>>;

@@ -239,6 +239,15 @@ impl Store {
         Scratch::new(&self.0.root, &word(name))
     }
 
+    /// A new file on the store's file system that has no name: it is gone when it is closed,
+    /// however the process ends.
+    ///
+    /// # Errors
+    /// When no file can be made in the store.
+    pub fn unnamed_file(&self) -> Result<std::fs::File> {
+        temp::unnamed_file(&self.0.root)
+    }
+
     /// The unpacked folder of a recipe, if it is there.
     pub fn tree(&self, kind: &str, key: &Key) -> Option<PathBuf> {
         Some(self.tree_path(kind, key)).filter(|path| path.is_dir())
