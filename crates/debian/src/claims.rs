@@ -27,8 +27,8 @@ pub(crate) struct Claimant {
     pub(crate) version: String,
     /// The name of its files in dpkg's database.
     pub(crate) database_name: String,
-    /// `Replaces`.
-    pub(crate) replaces: Vec<Relation>,
+    /// The field `Replaces`.
+    pub(crate) replaces: String,
 }
 
 impl Claimant {
@@ -38,13 +38,12 @@ impl Claimant {
             name: package.name.clone(),
             version: package.version.clone(),
             database_name: package.database_name(),
-            replaces: Relation::read_all(package.field("Replaces").unwrap_or_default()),
+            replaces: package.field("Replaces").unwrap_or_default().to_owned(),
         }
     }
 
     fn replaces(&self, other: &Self) -> bool {
-        self.replaces
-            .iter()
+        Relation::read_all(&self.replaces)
             .any(|relation| relation.means(&other.name, &other.version))
     }
 }

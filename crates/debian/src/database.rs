@@ -17,7 +17,6 @@ use crate::{
     claims::{Claimant, Claims, Loss},
     error::io as io_error,
     fixup::quoted,
-    relation::Relation,
     resolve::{follow, make_folders},
     unpack::{Diversions, List},
 };
@@ -181,7 +180,7 @@ impl Database {
             };
             let by = claims.add(Claimant {
                 artifact: format!("{name} {version}"),
-                replaces: Relation::read_all(field("Replaces")),
+                replaces: field("Replaces").to_owned(),
                 database_name: database_name.clone(),
                 name,
                 version,
@@ -392,7 +391,7 @@ mod tests {
             name: "b".to_owned(),
             version: "1".to_owned(),
             database_name: "b".to_owned(),
-            replaces: Relation::read_all(replaces),
+            replaces: replaces.to_owned(),
         };
         let (poor, rich) = (claims.add(claimant("")), claims.add(claimant("a")));
         let owned = Owned {

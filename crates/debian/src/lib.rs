@@ -12,7 +12,7 @@ mod error;
 mod fixup;
 mod package;
 mod record;
-mod relation;
+pub mod relation;
 mod resolve;
 mod rounds;
 mod stage;

@@ -1,0 +1,17 @@
+//! Debian archives, as far as a lock needs them: which packages a suite has, verified from its
+//! signed InRelease file down, and which of them a request comes to, chosen as apt chooses for an
+//! empty system. What is in a package is the business of `debian`.
+
+mod error;
+mod mark;
+mod names;
+mod packages;
+mod request;
+mod resolve;
+mod solver;
+mod stanza;
+
+pub use error::{Conflict, Error, Result};
+pub use packages::Packages;
+pub use request::{ParseWantedError, Request, Wanted};
+pub use resolve::{Chosen, Resolution, resolve};
