@@ -94,7 +94,10 @@ impl Layout {
             return Ok(false);
         }
         let to = blob(&self.folder, &json!(layer.digest))?;
-        fs::copy(layer.blob, &to).with_context(|| format!("cannot write {}", to.display()))?;
+        // What is there may be a link to the very same file: never write over it.
+        if !to.exists() {
+            fs::copy(layer.blob, &to).with_context(|| format!("cannot write {}", to.display()))?;
+        }
         push(
             &mut self.manifest["layers"],
             descriptor(layer.media_type, &layer.digest, layer.size),
