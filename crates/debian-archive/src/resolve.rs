@@ -58,12 +58,17 @@ impl Resolution {
     /// number of the layer that makes it; what the essential packages need is in layer 0.
     pub fn layers(&self, layers: &[usize]) -> BTreeMap<&str, usize> {
         let lowest = |chosen: &Chosen| {
-            let asking = chosen.requests.iter().filter_map(|place| layers.get(*place));
+            let asking = chosen
+                .requests
+                .iter()
+                .filter_map(|place| layers.get(*place));
             let base = chosen.base.then_some(0);
             asking.copied().chain(base).min().unwrap_or_default()
         };
         let packages = self.packages.iter();
-        packages.map(|(name, chosen)| (name.as_str(), lowest(chosen))).collect()
+        packages
+            .map(|(name, chosen)| (name.as_str(), lowest(chosen)))
+            .collect()
     }
 }
 
@@ -77,7 +82,9 @@ pub fn resolve(packages: &Packages, request: &Request) -> Result<Resolution> {
     let wanted: Vec<Vec<Term<'_>>> = groups.iter().map(|(_, group)| group.clone()).collect();
     let marked: BTreeSet<Id> = thread::scope(|scope| {
         let mark = || Marker::new(packages, request).run(&wanted);
-        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, mark);
+        let thread = thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, mark);
         thread.map(|thread| thread.join().unwrap_or_default())
     })
     .map_err(|source| Error::Io {
@@ -108,14 +115,24 @@ fn groups<'p>(packages: &'p Packages, request: &'p Request) -> Result<Vec<Asked<
             .filter(|(text, _)| !request.exclude.contains(*text))
             .collect();
         names.sort_unstable();
-        let group = |name| vec![Term { name, versions: None }];
+        let group = |name| {
+            vec![Term {
+                name,
+                versions: None,
+            }]
+        };
         groups.extend(names.into_iter().map(|(_, name)| (None, group(name))));
     }
     let mut missing = Vec::new();
     for (place, wanted) in request.wanted.iter().enumerate() {
-        let terms = wanted.relations().filter_map(|relation| packages.term(relation));
+        let terms = wanted
+            .relations()
+            .filter_map(|relation| packages.term(relation));
         let group: Vec<Term<'_>> = terms.collect();
-        if group.iter().any(|term| packages.satisfying(*term).next().is_some()) {
+        if group
+            .iter()
+            .any(|term| packages.satisfying(*term).next().is_some())
+        {
             groups.push((Some(place), group));
         } else {
             missing.push((place, explain_missing(packages, wanted)));
@@ -160,7 +177,9 @@ fn is_sound(packages: &Packages, groups: &[Asked<'_>], chosen: &BTreeSet<Id>) ->
             negative.extend(packages.terms(&package.breaks));
             packages.groups(&package.pre_depends).iter().all(met)
                 && packages.groups(&package.depends).iter().all(met)
-                && !negative.iter().any(|term| packages.satisfying(*term).any(|id| other(&id)))
+                && !negative
+                    .iter()
+                    .any(|term| packages.satisfying(*term).any(|id| other(&id)))
         })
 }
 
@@ -183,7 +202,9 @@ fn describe(
 ) -> Resolution {
     let needs = |id: Id, field: &str| -> BTreeSet<Id> {
         let groups = packages.groups(field);
-        let found = groups.iter().flat_map(|group| satisfying(packages, group, chosen));
+        let found = groups
+            .iter()
+            .flat_map(|group| satisfying(packages, group, chosen));
         found.filter(|other| *other != id).collect()
     };
     let mut asking: BTreeMap<Id, BTreeSet<Option<usize>>> = BTreeMap::new();
@@ -206,7 +227,11 @@ fn describe(
     };
     let described = asking.into_iter().map(|(id, asking)| {
         let package = packages.get(id);
-        let architecture = if package.all { "all" } else { packages.architecture() };
+        let architecture = if package.all {
+            "all"
+        } else {
+            packages.architecture()
+        };
         let chosen = Chosen {
             version: package.version.to_string(),
             architecture: architecture.to_owned(),

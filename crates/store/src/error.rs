@@ -135,6 +135,20 @@ pub enum Error {
         /// What the user can set.
         hint: String,
     },
+    /// No archive has a file.
+    #[error(
+        "cannot fetch {path}{}{}\nhint: {hint}",
+        if tried.is_empty() { ": no place to fetch it from is known" } else { "; tried:" },
+        tried.iter().map(Tried::to_string).collect::<String>()
+    )]
+    Page {
+        /// Its path below an archive's root.
+        path: String,
+        /// Each place that was asked, in order.
+        tried: Vec<Tried>,
+        /// What the user can set.
+        hint: String,
+    },
     /// A place to fetch from is not an address.
     #[error("{setting}: {value:?} is not an http, https or file address: {problem}")]
     Place {

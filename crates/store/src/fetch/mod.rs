@@ -4,6 +4,7 @@
 
 mod attempt;
 mod client;
+mod debian_index;
 mod html;
 mod index;
 mod partial;
@@ -29,6 +30,7 @@ use crate::{
 };
 use attempt::Failure;
 use client::Client;
+pub use debian_index::Page;
 use index::Pages;
 use partial::Partial;
 
