@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use pgp::{
     composed::{CleartextSignedMessage, Deserializable, SignedPublicKey},
     packet::{Signature, SignatureType},
-    types::{KeyDetails, Timestamp},
+    types::{KeyDetails, Tag, Timestamp},
 };
 
 use crate::{Error, Result};
@@ -143,24 +143,23 @@ impl Keyring {
             if !by_primary && subkey.is_none() {
                 continue;
             }
-            if key.verify_bindings().is_err() {
-                return problem("the key's own signatures are bad");
+            let own = own_signatures(key);
+            if own.is_empty() {
+                return problem("the key has no good signature of its own");
             }
             if !key.details.revocation_signatures.is_empty() {
                 return problem("the key was revoked");
             }
-            let users = key.details.users.iter().flat_map(|user| &user.signatures);
-            let own = users.chain(&key.details.direct_signatures);
-            if expired(own, primary.created_at(), now) {
+            if expired(own.into_iter(), primary.created_at(), now) {
                 return problem("the key has expired");
             }
             if let Some(subkey) = subkey {
-                if subkey.verify_bindings(primary).is_err() {
-                    return problem("the subkey's binding is bad");
-                }
                 let revoked = |s: &Signature| s.typ() == Some(SignatureType::SubkeyRevocation);
                 if subkey.signatures.iter().any(revoked) {
                     return problem("the subkey was revoked");
+                }
+                if subkey.verify_bindings(primary).is_err() {
+                    return problem("the subkey's binding is bad");
                 }
                 if !subkey.signatures.iter().any(|s| s.key_flags().sign()) {
                     return problem("the subkey is not for signing");
@@ -186,6 +185,23 @@ impl Keyring {
         }
         problem("not in the keyring, or the text is not what it signed")
     }
+}
+
+/// What a key says of itself: its certifications of its names, and signatures over the key alone, as
+/// far as they are good. Others may have signed the names too.
+fn own_signatures(key: &SignedPublicKey) -> Vec<&Signature> {
+    let primary = &key.primary_key;
+    let names = key.details.users.iter().flat_map(|user| {
+        user.signatures.iter().filter(|signature| {
+            signature
+                .verify_certification(primary, Tag::UserId, &user.id)
+                .is_ok()
+        })
+    });
+    let direct = key.details.direct_signatures.iter();
+    names
+        .chain(direct.filter(|signature| signature.verify_key(primary).is_ok()))
+        .collect()
 }
 
 /// Whether the newest of a key's own signatures lets it end before `now`.

@@ -19,6 +19,8 @@ pub(crate) struct Chosen {
     pub(crate) size: u64,
     /// Of the file.
     pub(crate) sha256: Sha256,
+    /// When the index got it, if it says.
+    pub(crate) uploaded: Option<jiff::Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -38,11 +40,13 @@ struct Package {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
 struct Wheel {
     name: Option<String>,
     url: Option<String>,
     path: Option<String>,
     size: Option<u64>,
+    upload_time: Option<toml::value::Datetime>,
     #[serde(default)]
     hashes: BTreeMap<String, String>,
 }
@@ -117,6 +121,9 @@ pub(crate) fn read(path: &Path, tags: &Tags) -> Result<BTreeMap<String, Chosen>>
             filename,
             size,
             sha256,
+            uploaded: wheel
+                .upload_time
+                .and_then(|time| time.to_string().parse().ok()),
         };
         if chosen.insert(name.clone(), wheel).is_some() {
             return Err(bad(format!("{name} stands twice")));

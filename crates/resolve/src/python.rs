@@ -2,12 +2,14 @@
 //! needs it.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
 use edition::{Edition, Requirement, RequirementFrom, Spanned};
+use jiff::Timestamp;
 use lock::{LayerName, Wheel};
 
 use crate::{
@@ -33,6 +35,7 @@ pub(crate) struct Python<'p> {
     edition: &'p Edition,
     tags: Tags,
     scratch: &'p Path,
+    newest: Cell<Option<Timestamp>>,
 }
 
 impl<'p> Python<'p> {
@@ -42,7 +45,19 @@ impl<'p> Python<'p> {
             edition,
             tags: Tags::new(edition.python.version.value),
             scratch,
+            newest: Cell::default(),
         }
+    }
+
+    /// When the index got the newest of the wheels that were chosen.
+    pub(crate) fn newest(&self) -> Option<Timestamp> {
+        self.newest.get()
+    }
+
+    fn note<'w>(&self, wheels: impl IntoIterator<Item = &'w Chosen>) {
+        let uploads = wheels.into_iter().filter_map(|wheel| wheel.uploaded);
+        self.newest
+            .set(self.newest.get().into_iter().chain(uploads).max());
     }
 
     /// The wheels of all layers, each in the lowest that needs it, by layer and name.
@@ -82,6 +97,7 @@ impl<'p> Python<'p> {
                 dependencies: true,
             })?,
         };
+        self.note(solution.values());
         let requested: BTreeSet<&str> = self
             .edition
             .requirements()
@@ -140,6 +156,7 @@ impl<'p> Python<'p> {
             update,
             dependencies: false,
         })?;
+        self.note(found.get(&requirement.name));
         found
             .remove(&requirement.name)
             .ok_or_else(|| Error::NoWheel {
@@ -166,6 +183,13 @@ impl<'p> Python<'p> {
         let limits = file("constraints.txt", lines(question.constraints))?;
         // uv stays at the versions of the file that it is to write.
         let output = file("pylock.toml", pylock::preferences(question.keep))?;
+        if question.keep.is_empty() {
+            // A file without packages is none to uv.
+            fs::remove_file(&output).map_err(|source| Error::Io {
+                path: output.clone(),
+                source,
+            })?;
+        }
         let version = self.edition.python.version.value;
         let shown = |path: &Path| path.display().to_string();
         let mut arguments: Vec<String> = [

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use edition::{Edition, PythonSource};
+use jiff::Timestamp;
 use lock::{DebianSuite, Lock, Python as Interpreter};
 use store::{Fetcher, Store};
 
@@ -38,12 +39,12 @@ pub struct Options<'o> {
     pub update: Update,
     /// The edition's folder, which local files of the lock are relative to.
     pub folder: &'o Path,
-    /// When the lock is made: its date, if anything in it is new.
-    pub now: jiff::Timestamp,
+    /// Now: what signatures and a suite's Valid-Until are held against. It is not in the lock.
+    pub now: Timestamp,
 }
 
-/// Resolves an edition. What `kept` has and the edition allows stays, but for what may change; a
-/// lock in which nothing changed keeps its dates too. Warnings come beside the lock.
+/// Resolves an edition. What `kept` has and the edition allows stays, but for what may change.
+/// Warnings come beside the lock.
 ///
 /// # Errors
 /// See [`Error`].
@@ -99,7 +100,7 @@ pub fn resolve(
     let mut lock = Lock {
         version: lock::VERSION,
         edition: edition.name.clone(),
-        created: seconds(options.now),
+        created: String::new(),
         platform: format!("linux/{}", edition.debian.architecture),
         debian: DebianSuite {
             suite: edition.debian.suite.value.clone(),
@@ -119,23 +120,27 @@ pub fn resolve(
         wheels,
         sources,
     };
-    if let Some(before) = &kept.whole {
-        let (created, date) = (lock.created.clone(), lock.debian.date.clone());
+    // The suite moves on every day; a lock that takes nothing new from it is still of its old date.
+    if let Some(before) = &kept.whole
+        && before.debs == lock.debs
+        && before.debian.suite == lock.debian.suite
+    {
         lock.debian.date = before.debian.date.clone();
-        lock.created = before.created.clone();
-        if lock != *before {
-            (lock.created, lock.debian.date) = (created, date);
-        }
     }
+    lock.created = created(&lock.debian.date, python.newest());
     // What was made here is held to the same rules as what is read.
     let lock = Lock::parse(&lock.to_toml()?, &edition.name)?;
     Ok((lock, warnings))
 }
 
-/// Whole seconds: a lock's date is for people.
-fn seconds(time: jiff::Timestamp) -> String {
-    jiff::Timestamp::from_second(time.as_second())
-        .unwrap_or(time)
+/// The date of what is newest in the lock: of the suite, or of a wheel. Nothing is read from the clock,
+/// so that undoing a change gives the old lock.
+fn created(suite: &str, wheel: Option<Timestamp>) -> String {
+    let suite: Option<Timestamp> = suite.parse().ok();
+    let newest = suite.into_iter().chain(wheel).max().unwrap_or_default();
+    // Whole seconds: a date for people.
+    Timestamp::from_second(newest.as_second())
+        .unwrap_or(newest)
         .to_string()
 }
 
