@@ -22,8 +22,13 @@ pub fn root() -> PathBuf {
     own.parent().unwrap_or(own).to_owned()
 }
 
-/// Reads an edition's lock.
+/// Reads an edition's lock: by its name, or by the path of a `.lock` file. Gives its folder too.
 pub fn lock(edition: &str) -> Result<(Lock, PathBuf)> {
+    if edition.ends_with(".lock") {
+        let path = Path::new(edition);
+        let folder = path.parent().unwrap_or(Path::new("."));
+        return Ok((Lock::read(path)?, folder.to_owned()));
+    }
     let folder = root().join("editions");
     let path = folder.join(format!("{edition}.lock"));
     if !path.exists() {
@@ -70,7 +75,7 @@ pub fn image(edition: &str, up_to: LayerName, options: &BuildOptions) -> Result<
     let cx = context(options, &folder)?;
     let mut meta = Meta::from_lock(&lock);
     if up_to != LayerName::Runtime {
-        meta.reference = format!("strata/{edition}:{up_to}");
+        meta.reference = format!("strata/{}:{up_to}", lock.edition);
     }
     let layers = assembler::layers(&lock, up_to)?;
     Ok(assembler::assemble(&cx, meta, &layers)?)

@@ -21,7 +21,7 @@ use crate::{
                         digest=$(cargo xtask image --offline | tail -n 1)"
 )]
 pub struct Args {
-    /// The edition, as in editions/<EDITION>.lock.
+    /// The edition, as in editions/<EDITION>.lock, or the path of a .lock file.
     #[arg(default_value = "starter")]
     edition: String,
     /// Stop after this layer.
@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> Result<()> {
     let image = build::image(&args.edition, args.up_to, &args.options)?;
     let out = match &args.out {
         Some(out) => out.clone(),
-        None => build::root().join("dist").join(&args.edition),
+        None => build::root().join("dist").join(&image.meta.edition),
     };
     assembler::write_layout(&image, &out)?;
     table::print(&image);

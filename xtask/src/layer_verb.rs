@@ -23,7 +23,7 @@ pub struct Args {
     /// The layer: base, python, torch, deps, perf, comfy or runtime.
     #[arg(value_parser = layer_name)]
     layer: LayerName,
-    /// The edition, as in editions/<EDITION>.lock.
+    /// The edition, as in editions/<EDITION>.lock, or the path of a .lock file.
     #[arg(default_value = "starter")]
     edition: String,
     /// Where the layout goes [default: dist/<edition>-<layer>].
@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> Result<()> {
         Some(out) => out.clone(),
         None => build::root()
             .join("dist")
-            .join(format!("{}-{}", args.edition, args.layer)),
+            .join(format!("{}-{}", image.meta.edition, args.layer)),
     };
     assembler::write_layout(&image, &out)?;
     table::print(&image);

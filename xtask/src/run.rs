@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
                         cargo xtask run -- --lowvram --preview-method taesd"
 )]
 pub struct Args {
-    /// The edition, as in editions/<EDITION>.lock.
+    /// The edition, as in editions/<EDITION>.lock, or the path of a .lock file.
     #[arg(default_value = "starter")]
     edition: String,
     /// Run on the CPU, without a GPU.
@@ -50,7 +50,7 @@ pub fn run(args: &Args) -> Result<()> {
         engine.load(&image)?;
     }
     let gpu = Path::new("/dev/nvidiactl").exists() && !args.cpu;
-    let name = format!("strata-{}-{}", args.edition, args.port);
+    let name = format!("strata-{}-{}", image.meta.edition, args.port);
     let mut command = Command::new(program);
     command.args(["run", "--detach", "--name", &name]);
     command.args(["--publish", &format!("{}:8188", args.port)]);
