@@ -108,12 +108,23 @@ fn groups<'p>(packages: &'p Packages, request: &'p Request) -> Result<Vec<Asked<
             .filter(|(text, _)| !request.exclude.contains(*text))
             .collect();
         names.sort_unstable();
-        let group = |name| vec![Term { name, versions: None }];
+        let group = |name| {
+            vec![Term {
+                name,
+                versions: None,
+                real: true,
+            }]
+        };
         groups.extend(names.into_iter().map(|(_, name)| (None, group(name))));
     }
     let mut missing = Vec::new();
     for (place, wanted) in request.wanted.iter().enumerate() {
         let terms = wanted.relations().filter_map(|relation| packages.term(relation));
+        // Who asks for a package that there is means that one, as with apt.
+        let terms = terms.map(|term| Term {
+            real: !packages.versions(term.name).is_empty(),
+            ..term
+        });
         let group: Vec<Term<'_>> = terms.collect();
         if group.iter().any(|term| packages.satisfying(*term).next().is_some()) {
             groups.push((Some(place), group));
