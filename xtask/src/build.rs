@@ -47,6 +47,11 @@ pub fn context(options: &BuildOptions, locks: &Path) -> Result<Context> {
         Some(folder) => Store::open(folder)?,
         None => Store::open_default()?,
     };
+    let store = if options.no_reuse {
+        store.anew()?
+    } else {
+        store
+    };
     let places = Places::from_env()?.with_local(locks);
     let mut cx = Context::new(
         store,
@@ -56,7 +61,6 @@ pub fn context(options: &BuildOptions, locks: &Path) -> Result<Context> {
         Codec::Zstd => Compression::zstd(options.level.unwrap_or(3))?,
         Codec::Gzip => Compression::gzip(options.level.unwrap_or(6))?,
     };
-    cx.reuse = !options.no_reuse;
     Ok(cx)
 }
 

@@ -4,7 +4,7 @@ use std::thread;
 
 use layer::{Context, Layer, LayerBlob};
 
-use crate::{Error, Image, Meta, Result};
+use crate::{Error, Image, Meta, Result, ownership};
 
 /// Builds `layers` at the same time and makes an image of them, in the order given, lowest first.
 ///
@@ -12,7 +12,8 @@ use crate::{Error, Image, Meta, Result};
 /// on the context's rayon pool, and the number of parts in work at once is bounded.
 ///
 /// # Errors
-/// The error of the lowest layer that failed, after all have ended; see [`Error`].
+/// The error of the lowest layer that failed, after all have ended; a path that two parts have
+/// with different contents; see [`Error`].
 pub fn assemble(cx: &Context, meta: Meta, layers: &[Box<dyn Layer>]) -> Result<Image> {
     let blobs: Result<Vec<LayerBlob>> = thread::scope(|scope| {
         let running: Vec<_> = layers
@@ -31,5 +32,7 @@ pub fn assemble(cx: &Context, meta: Meta, layers: &[Box<dyn Layer>]) -> Result<I
             })
             .collect()
     });
-    Image::new(meta, blobs?)
+    let blobs = blobs?;
+    ownership::check(cx, blobs.iter().flat_map(|layer| &layer.parts))?;
+    Image::new(meta, blobs)
 }

@@ -23,6 +23,30 @@ pub enum Error {
         /// The layer's name.
         layer: String,
     },
+    /// Two parts have different things at one path.
+    #[error(
+        "/{path} comes from {lower} as a {lower_kind} and from {upper} as a different {upper_kind}\n\
+         An [[owner]] entry of the edition (path as in the wheel's RECORD, package) says which \
+         wheel's file is kept."
+    )]
+    Owned {
+        /// The path, relative to the root.
+        path: String,
+        /// Who has it in the lower part.
+        lower: String,
+        /// What it is there.
+        lower_kind: &'static str,
+        /// Who has it in the upper part.
+        upper: String,
+        /// What it is there.
+        upper_kind: &'static str,
+    },
+    /// What a part holds could not be looked up.
+    #[error(transparent)]
+    Part(#[from] layer::Error),
+    /// The store could not be read or written.
+    #[error(transparent)]
+    Store(#[from] store::Error),
     /// There is nothing to assemble.
     #[error("an image needs at least one layer")]
     NoLayers,

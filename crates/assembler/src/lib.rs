@@ -13,6 +13,7 @@ mod edition;
 mod error;
 mod image;
 mod layout;
+mod ownership;
 
 pub use archive::{write_archive, write_plain_archive};
 pub use build::assemble;

@@ -63,11 +63,19 @@ fn layers() -> Vec<Box<dyn Layer>> {
     vec![Box::new(Small("low", low)), Box::new(Small("high", high))]
 }
 
-fn image(store: &Path, compression: Compression) -> Image {
+fn context(store: &Path) -> Context {
     let fetcher = Fetcher::new(Places::none(), Arc::new(Silent), true);
-    let mut cx = Context::new(Store::open(store).unwrap(), fetcher).unwrap();
+    Context::new(Store::open(store).unwrap(), fetcher).unwrap()
+}
+
+fn image(store: &Path, compression: Compression) -> Image {
+    let mut cx = context(store);
     cx.compression = compression;
-    let meta = Meta {
+    assemble(&cx, meta(), &layers()).unwrap()
+}
+
+fn meta() -> Meta {
+    Meta {
         edition: "test".to_owned(),
         reference: "strata/test:latest".to_owned(),
         created: "2026-11-23T00:00:00Z".to_owned(),
@@ -76,8 +84,7 @@ fn image(store: &Path, compression: Compression) -> Image {
             title: "Test".to_owned(),
             ..lock::Image::default()
         },
-    };
-    assemble(&cx, meta, &layers()).unwrap()
+    }
 }
 
 fn json(bytes: &[u8]) -> serde_json::Value {
@@ -258,4 +265,54 @@ fn a_blob_that_was_cut_is_named() {
         part.size,
         part.size - 1
     )));
+}
+
+/// A layer with one file at a path and of a content of one's own.
+struct Claims(&'static str, &'static str, &'static str);
+
+impl Layer for Claims {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn build(&self, cx: &Context) -> Result<LayerBlob> {
+        let mut key = KeyBuilder::new("claims");
+        key.field("path", self.1).field("text", self.2);
+        let plan = Plan::new(self.0, key.finish(), 1, |_| {
+            let mut tree = Tree::new();
+            let text = Arc::new(self.2.as_bytes().to_vec());
+            let entry = Entry::file(EntryPath::new(self.1).unwrap(), text, false);
+            tree.insert(entry.of_package(&format!("{} package", self.0).into()))?;
+            Ok(tree)
+        });
+        LayerBlob::build(cx, self.0, vec![plan], ConfigPatch::default(), Vec::new())
+    }
+}
+
+#[test]
+fn a_path_belongs_to_one_layer_unless_both_have_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let build = |lower: Claims, upper: Claims| {
+        let layers: Vec<Box<dyn Layer>> = vec![Box::new(lower), Box::new(upper)];
+        assemble(&context(folder.path()), meta(), &layers)
+    };
+    let low = || Claims("low", "opt/shared/file", "text");
+    build(low(), Claims("high", "opt/shared/file", "text")).unwrap();
+    build(low(), Claims("high", "opt/shared/other", "else")).unwrap();
+    let error = build(low(), Claims("high", "opt/shared/file", "else")).unwrap_err();
+    assert!(matches!(&error, Error::Owned { path, .. } if path == "opt/shared/file"));
+    let text = error.to_string();
+    assert!(
+        text.contains("low package") && text.contains("high package"),
+        "{text}"
+    );
+    // A folder in place of a file, seen again from a store that has all parts.
+    for _ in 0..2 {
+        let error = build(low(), Claims("high", "opt/shared/file/below", "x")).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("as a file") && text.contains("different folder"),
+            "{text}"
+        );
+    }
 }

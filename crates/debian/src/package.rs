@@ -10,6 +10,7 @@ use std::{
 };
 
 use deb822_fast::Paragraph;
+use decode::Encoding;
 
 use crate::{
     Error, Result,
@@ -19,9 +20,6 @@ use crate::{
 
 /// Control files larger than this, in bytes, are not a package's.
 const LARGEST_CONTROL: u64 = 64 << 20;
-
-/// What the xz decoder may take, in bytes. dpkg's own highest preset needs 65 MiB to decode.
-const XZ_MEMORY: u64 = 256 << 20;
 
 /// A Debian binary package (deb(5)).
 #[derive(Debug)]
@@ -258,25 +256,19 @@ fn decoder(file: &Arc<File>, member: &Member) -> Result<Box<dyn Read>, String> {
         .name
         .split_once(".tar")
         .map_or("", |(_, ending)| ending);
-    Ok(match ending {
-        "" => Box::new(raw),
-        ".gz" => Box::new(flate2::bufread::MultiGzDecoder::new(raw)),
-        ".xz" => {
-            let stream = liblzma::stream::Stream::new_stream_decoder(
-                XZ_MEMORY,
-                liblzma::stream::CONCATENATED,
-            );
-            let stream = stream.map_err(|error| format!("{}: {error}", member.name))?;
-            Box::new(liblzma::bufread::XzDecoder::new_stream(raw, stream))
-        }
-        ".zst" => Box::new(
-            zstd::Decoder::with_buffer(raw).map_err(|error| format!("{}: {error}", member.name))?,
-        ),
+    let encoding = match ending {
+        "" => Encoding::Plain,
+        ".gz" => Encoding::Gzip,
+        ".xz" => Encoding::Xz,
+        ".zst" => Encoding::Zstd,
         other => {
             return Err(format!(
                 "{}: compression {other} is not supported",
                 member.name
             ));
         }
-    })
+    };
+    encoding
+        .reader(raw)
+        .map_err(|error| format!("{}: {error}", member.name))
 }

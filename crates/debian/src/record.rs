@@ -330,6 +330,7 @@ impl Kept {
             uid: self.uid,
             gid: self.gid,
             xattrs: self.xattrs.clone(),
+            package: None,
         })
     }
 }

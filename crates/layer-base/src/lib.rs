@@ -47,19 +47,18 @@ impl layer::Layer for Base {
         let debs = || lock.debs_of(LayerName::Base);
         // Heavier than its bytes: scripts run in it, one after the other.
         let weight = debs().map(|deb| deb.size).sum::<u64>() * 100;
-        let mut plans = vec![Plan::new(
-            "debian",
-            system.key(LayerName::Base),
-            weight,
-            move |cx| {
+        let mut plans = vec![
+            Plan::new("debian", system.key(LayerName::Base), weight, move |cx| {
                 let stage = system
                     .stage(cx, LayerName::Base)
                     .map_err(|error| layer::Error::step("the Debian system", error))?;
                 let mut tree = stage.tree;
                 sources::add(lock, &stage.root, &mut tree)?;
                 Ok(tree)
-            },
-        )];
+            })
+            .fetching(debs().map(lock::Deb::artifact))
+            .stage(),
+        ];
         plans.push(cuda::plan(lock)?);
         plans.extend(python::wheel_plans(lock, LayerName::Base)?);
         let mut packages: Vec<Package> = debs()

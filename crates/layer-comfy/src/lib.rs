@@ -6,7 +6,7 @@
 mod manager;
 
 use layer::{ConfigPatch, Context, LayerBlob, Package, Plan, Result};
-use lock::{LayerName, Lock, Source};
+use lock::{LayerName, Lock, Sha256, Source};
 use store::KeyBuilder;
 
 pub use layer;
@@ -58,27 +58,24 @@ impl layer::Layer for Comfy {
     }
 }
 
-/// Version of how a source becomes a tree.
-const FORMAT: &str = "strata source 1";
+/// Version of how a source's tree becomes a part.
+const FORMAT: &str = "strata source 2";
 
 fn source_plan<'l>(lock: &'l Lock, source: &'l Source) -> Result<Plan<'l>> {
+    let tree_key = archive::recipe_key(source);
     let mut key = KeyBuilder::new(FORMAT);
     key.key("interpreter", &python::interpreter_key(lock)?)
-        .field("artifact", source.sha256.0)
-        .field("subfolder", &source.subfolder)
-        .field("to", &source.to)
-        .list("exclude", source.exclude.iter());
-    Ok(Plan::new(
-        &source.name,
-        key.finish(),
-        source.size,
-        move |cx| {
-            let artifact = source.artifact();
-            let path = cx.fetcher.fetch(&cx.store, &artifact)?;
-            let mut tree = archive::tree(source, &path)
-                .map_err(|error| layer::Error::artifact(&artifact, error))?;
-            python::compile_tree(cx, lock, &source.name, &source.sha256, &mut tree)?;
-            Ok(tree)
-        },
-    ))
+        .key("tree", &tree_key);
+    let plan = Plan::new(&source.name, key.finish(), source.size, move |cx| {
+        let artifact = source.artifact();
+        let path = cx.fetcher.fetch(&cx.store, &artifact)?;
+        let mut tree = archive::tree(source, &path, &cx.store)
+            .map_err(|error| layer::Error::artifact(&artifact, error))?;
+        // Bytecode is kept by the digest of what it was made from. The artifact's own will not do:
+        // another subfolder of it may have other modules of the same names.
+        let identity = Sha256(*tree_key.as_bytes());
+        python::compile_tree(cx, lock, &source.name, &identity, &mut tree)?;
+        Ok(tree)
+    });
+    Ok(plan.fetching([source.artifact()]))
 }

@@ -51,12 +51,13 @@ impl layer::Layer for Python {
         if !debs.is_empty() {
             let weight = debs.iter().map(|deb| deb.size).sum::<u64>() * 100;
             let key = system.key(LayerName::Python);
-            plans.push(Plan::new("python", key, weight, move |cx| {
+            let plan = Plan::new("python", key, weight, move |cx| {
                 let stage = system.stage(cx, LayerName::Python);
                 Ok(stage
                     .map_err(|error| layer::Error::step("the interpreter", error))?
                     .tree)
-            }));
+            });
+            plans.push(plan.fetching(debs.iter().map(|deb| deb.artifact())).stage());
         }
         plans.extend(python::wheel_plans(lock, LayerName::Python)?);
         let mut packages: Vec<Package> = debs

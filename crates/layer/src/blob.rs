@@ -67,6 +67,9 @@ pub struct Part {
     pub diff_size: u64,
     /// How it is compressed.
     pub compression: Compression,
+    /// How its files stand to those of other parts.
+    #[serde(default)]
+    pub rank: Rank,
     /// The blob in the store.
     #[serde(skip)]
     pub path: PathBuf,
@@ -86,6 +89,16 @@ impl Part {
             Compression::Gzip { .. } => "application/vnd.oci.image.layer.v1.tar+gzip",
         }
     }
+}
+
+/// How the files of a part stand to those of parts below.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rank {
+    /// A path belongs to one part alone, unless two have the same there.
+    #[default]
+    Peer,
+    /// One of several stages of a system: a later one may change what an earlier one has.
+    Stage,
 }
 
 /// Whether a part was built or found.

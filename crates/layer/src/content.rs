@@ -2,8 +2,9 @@
 
 use std::{
     fmt,
+    fs::File,
     io::{self, Read, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -36,16 +37,25 @@ impl Content for Vec<u8> {
 /// A file on disk, or a stretch of one.
 #[derive(Debug, Clone)]
 pub struct FileContent {
-    path: Arc<PathBuf>,
+    file: Held,
     offset: u64,
     size: u64,
+}
+
+/// How a file is held between readings.
+#[derive(Debug, Clone)]
+enum Held {
+    /// By its name: it is opened for every reading.
+    Named(Arc<PathBuf>),
+    /// Open, by all that read from it together: it may have no name any more.
+    Open(Arc<File>),
 }
 
 impl FileContent {
     /// A whole file of `size` bytes.
     pub fn whole(path: impl Into<PathBuf>, size: u64) -> Self {
         Self {
-            path: Arc::new(path.into()),
+            file: Held::Named(Arc::new(path.into())),
             offset: 0,
             size,
         }
@@ -53,12 +63,15 @@ impl FileContent {
 
     /// `size` bytes from `offset` on; many stretches can share one path.
     pub fn stretch(path: Arc<PathBuf>, offset: u64, size: u64) -> Self {
-        Self { path, offset, size }
+        let file = Held::Named(path);
+        Self { file, offset, size }
     }
 
-    /// The file's path.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// `size` bytes from `offset` on of an open file, which may have no name; many stretches can
+    /// share it. It is closed with the last of them.
+    pub fn of_open(file: Arc<File>, offset: u64, size: u64) -> Self {
+        let file = Held::Open(file);
+        Self { file, offset, size }
     }
 }
 
@@ -69,16 +82,20 @@ impl Content for FileContent {
 
     fn copy_to(&self, out: &mut dyn Write) -> Result<(), BoxError> {
         use std::os::unix::fs::FileExt;
-        let file = fs_err::File::open(self.path.as_path())?;
+        let named;
+        let (file, path) = match &self.file {
+            Held::Named(path) => {
+                named = fs_err::File::open(path.as_path())?;
+                (named.file(), path.display().to_string())
+            }
+            Held::Open(file) => (&**file, "a file without a name".to_owned()),
+        };
         let mut buffer = vec![0; self.size.clamp(1, 256 * 1024) as usize];
         let mut done = 0;
         while done < self.size {
             let want = (self.size - done).min(buffer.len() as u64) as usize;
-            let got = file
-                .file()
-                .read_at(&mut buffer[..want], self.offset + done)?;
+            let got = file.read_at(&mut buffer[..want], self.offset + done)?;
             if got == 0 {
-                let path = self.path.display();
                 let message = format!("{path} ends {} bytes early", self.size - done);
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message).into());
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use store::{Fetcher, Progress, Store};
 
-use crate::{Compression, Error, Result, slots::Slots};
+use crate::{Compression, Error, Result, room::Room, slots::Slots};
 
 /// Everything that a build needs and that is not part of its recipe, except for the compression,
 /// which is part of every part's recipe key.
@@ -19,16 +19,15 @@ pub struct Context {
     pub fetcher: Fetcher,
     /// How parts are compressed.
     pub compression: Compression,
-    /// Whether results in the store may be used; `false` makes everything anew from the downloads.
-    pub reuse: bool,
     /// Who hears of progress and warnings.
     pub progress: Arc<dyn Progress>,
     pub(crate) pool: Arc<rayon::ThreadPool>,
     pub(crate) slots: Arc<Slots>,
+    pub(crate) room: Room,
 }
 
 impl Context {
-    /// A context with the default compression, reuse, and a pool as large as
+    /// A context with the default compression and a pool as large as
     /// `RAYON_NUM_THREADS` or the machine says.
     ///
     /// # Errors
@@ -45,10 +44,10 @@ impl Context {
             store,
             fetcher,
             compression,
-            reuse: true,
             progress,
             pool: Arc::new(pool),
             slots,
+            room: Room::default(),
         })
     }
 

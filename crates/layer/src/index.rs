@@ -27,6 +27,9 @@ pub struct FileRecord {
     pub size: u64,
     /// blake3 of the content, in hexadecimal, for files; the target for links.
     pub content: String,
+    /// Who brought it, such as a wheel's name; empty where nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub package: String,
 }
 
 /// What a [`FileRecord`] is about.
@@ -68,6 +71,7 @@ pub(crate) fn record(entry: &Entry, hash: Option<blake3::Hash>) -> FileRecord {
         gid: entry.gid,
         size,
         content,
+        package: entry.package.as_deref().unwrap_or_default().to_owned(),
     }
 }
 

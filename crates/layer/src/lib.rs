@@ -18,11 +18,12 @@ mod index;
 mod parts;
 mod path;
 mod pipeline;
+mod room;
 mod slots;
 mod tar_form;
 mod tree;
 
-pub use blob::{ConfigPatch, HealthCheck, LayerBlob, Package, Part, PartOrigin};
+pub use blob::{ConfigPatch, HealthCheck, LayerBlob, Package, Part, PartOrigin, Rank};
 pub use codec::Compression;
 pub use content::{BoxError, Content, FileContent, copy_exact, read_small};
 pub use context::Context;

@@ -1,11 +1,17 @@
 //! From plans to parts: reuse by recipe key, the order of work, and splitting at the size limit.
 
-use std::{fmt, sync::Mutex, thread};
+use std::{
+    cmp::Reverse,
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+};
 
+use lock::Artifact;
 use store::{Key, KeyBuilder, ProgressTask, TaskKind};
 
 use crate::{
-    Context, Entry, Error, Part, PartOrigin, Result, Tree, index,
+    Context, Entry, Error, Part, PartOrigin, Rank, Result, Tree, index,
     pipeline::write_part,
     tar_form::{estimate, link_target},
 };
@@ -26,6 +32,8 @@ pub struct Plan<'p> {
     name: String,
     recipe: Key,
     weight: u64,
+    artifacts: Vec<Artifact>,
+    rank: Rank,
     make: Make<'p>,
 }
 
@@ -45,8 +53,36 @@ impl<'p> Plan<'p> {
             name: name.into(),
             recipe,
             weight,
+            artifacts: Vec::new(),
+            rank: Rank::default(),
             make: Box::new(make),
         }
+    }
+
+    /// The artifacts that `make` fetches, for the check of the disk's room before it starts.
+    #[must_use]
+    pub fn fetching(mut self, artifacts: impl IntoIterator<Item = Artifact>) -> Self {
+        self.artifacts = artifacts.into_iter().collect();
+        self
+    }
+
+    /// Its parts are a stage of one growing system: a later stage may change files of an earlier.
+    #[must_use]
+    pub fn stage(mut self) -> Self {
+        self.rank = Rank::Stage;
+        self
+    }
+}
+
+impl Plan<'_> {
+    /// The key of its parts: the recipe, this crate's format, the compression.
+    fn key(&self, cx: &Context) -> Key {
+        let mut key = KeyBuilder::new(FORMAT);
+        key.key("recipe", &self.recipe);
+        key.field("name", &self.name);
+        key.number("limit", PART_LIMIT);
+        cx.compression.add_to(&mut key);
+        key.finish()
     }
 }
 
@@ -66,38 +102,43 @@ impl fmt::Debug for Plan<'_> {
 /// The first error of any plan; the others are not started then.
 pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
     let count = plans.len();
-    let mut queue: Vec<(usize, Plan<'_>)> = plans.into_iter().enumerate().collect();
+    let mut found = Vec::with_capacity(count);
+    let mut queue = Vec::new();
+    for (at, plan) in plans.into_iter().enumerate() {
+        let key = plan.key(cx);
+        let parts = lookup(cx, &key)?;
+        if parts.is_none() {
+            let promised = cx.room.promise(&cx.store, &plan.artifacts)?;
+            queue.push((at, plan, key, promised));
+        }
+        found.push(parts.map(Ok));
+    }
     // Taken from the end: the heaviest last; equal ones in the order of the plans.
-    queue.sort_by_key(|(at, plan)| (plan.weight, std::cmp::Reverse(*at)));
+    queue.sort_by_key(|(at, plan, ..)| (plan.weight, Reverse(*at)));
+    let threads = queue.len().min(cx.threads().min(8));
     let queue = Mutex::new(queue);
-    let done = Mutex::new(
-        (0..count)
-            .map(|_| None)
-            .collect::<Vec<Option<Result<Vec<Part>>>>>(),
-    );
-    let lock = |error| std::sync::PoisonError::into_inner(error);
+    let done = Mutex::new(found);
     thread::scope(|scope| {
-        for _ in 0..count.min(cx.threads().min(8)) {
+        for _ in 0..threads {
             scope.spawn(|| {
                 loop {
-                    let Some((at, plan)) = queue.lock().unwrap_or_else(|e| e.into_inner()).pop()
-                    else {
+                    let Some((at, plan, key, promised)) = taken(&queue).pop() else {
                         return;
                     };
-                    let result = build_plan(cx, plan);
+                    let result = build_plan(cx, plan, key);
+                    drop(promised);
                     if result.is_err() {
-                        queue.lock().unwrap_or_else(|e| e.into_inner()).clear();
+                        taken(&queue).clear();
                     }
-                    done.lock().unwrap_or_else(|e| e.into_inner())[at] = Some(result);
+                    taken(&done)[at] = Some(result);
                 }
             });
         }
     });
-    let done = done.into_inner().unwrap_or_else(lock);
     // An error leaves plans that were never started: the error is what counts.
     let mut parts = Vec::new();
     let mut missing = false;
-    for result in done {
+    for result in done.into_inner().unwrap_or_else(PoisonError::into_inner) {
         match result {
             Some(result) => parts.extend(result?),
             None => missing = true,
@@ -110,42 +151,39 @@ pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
     }
 }
 
-fn build_plan(cx: &Context, plan: Plan<'_>) -> Result<Vec<Part>> {
-    let mut key = KeyBuilder::new(FORMAT);
-    key.key("recipe", &plan.recipe);
-    key.field("name", &plan.name);
-    key.number("limit", PART_LIMIT);
-    cx.compression.add_to(&mut key);
-    let key = key.finish();
-    let lookup = |cx: &Context| -> Result<Option<Vec<Part>>> {
-        let Some(mut parts) = cx.store.result::<Vec<Part>>(KIND, &key)? else {
-            return Ok(None);
-        };
-        for part in &mut parts {
-            if !cx.store.has_blob(&part.digest, part.size) || !index::exists(&cx.store, part) {
-                return Ok(None);
-            }
-            part.path = cx.store.blob_path(&part.digest);
-            part.key = key;
-        }
-        Ok(Some(parts))
+fn taken<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The parts that the store has under a key, if all of them are whole.
+fn lookup(cx: &Context, key: &Key) -> Result<Option<Vec<Part>>> {
+    let Some(mut parts) = cx.store.result::<Vec<Part>>(KIND, key)? else {
+        return Ok(None);
     };
-    if cx.reuse
-        && let Some(parts) = lookup(cx)?
-    {
-        return Ok(parts);
+    for part in &mut parts {
+        if !cx.store.has_blob(&part.digest, part.size) || !index::exists(&cx.store, part) {
+            return Ok(None);
+        }
+        part.path = cx.store.blob_path(&part.digest);
+        part.key = *key;
     }
+    Ok(Some(parts))
+}
+
+fn build_plan(cx: &Context, plan: Plan<'_>, key: Key) -> Result<Vec<Part>> {
     // Another process may be at the same part: wait for it and take its result.
     let _once = cx.store.lock(KIND, &key)?;
-    let why = if !cx.reuse {
-        "everything anew"
-    } else if let Some(parts) = lookup(cx)? {
+    if let Some(parts) = lookup(cx, &key)? {
         return Ok(parts);
+    }
+    let why = if cx.store.is_anew() {
+        "everything anew"
     } else {
         "not in the store"
     };
-    let _slot = cx.slots.take();
     let tree = (plan.make)(cx)?;
+    // Only now: a plan that waits for a download or for the configured system holds up no other.
+    let _slot = cx.slots.take();
     let chunks = split(tree)?;
     let several = chunks.len();
     let mut parts = Vec::with_capacity(several);
@@ -169,6 +207,7 @@ fn build_plan(cx: &Context, plan: Plan<'_>) -> Result<Vec<Part>> {
             size: written.size,
             diff_size: written.diff_size,
             compression: cx.compression,
+            rank: plan.rank,
             path: cx.store.blob_path(&written.digest),
             key,
             origin: PartOrigin::Built(why),
@@ -176,8 +215,28 @@ fn build_plan(cx: &Context, plan: Plan<'_>) -> Result<Vec<Part>> {
         index::write(&cx.store, &part, &written.files)?;
         parts.push(part);
     }
+    compare(cx, &key, &parts)?;
     cx.store.put_result(KIND, &key, &parts)?;
     Ok(parts)
+}
+
+/// What was made anew should be what the store had: says so when it is not.
+fn compare(cx: &Context, key: &Key, parts: &[Part]) -> Result<()> {
+    let Some(before) = cx.store.settled::<Vec<Part>>(KIND, key)? else {
+        return Ok(());
+    };
+    for (at, part) in parts.iter().enumerate() {
+        let was = before.get(at).map(|part| part.digest.to_oci());
+        if was.as_deref() != Some(part.digest.to_oci().as_str()) {
+            cx.progress.warn(&format!(
+                "{} is not reproducible: made anew it is {}, the store has {} for the same recipe",
+                part.name,
+                part.digest.to_oci(),
+                was.unwrap_or_else(|| "nothing".to_owned()),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Splits a tree into runs of entries, none over the limit where a run has more than one file.

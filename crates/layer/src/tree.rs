@@ -22,6 +22,8 @@ pub struct Entry {
     pub gid: u32,
     /// Extended attributes, such as `security.capability`.
     pub xattrs: BTreeMap<String, Vec<u8>>,
+    /// The package that brought it, for messages and the part's index; not for the tar.
+    pub package: Option<Arc<str>>,
 }
 
 /// What an entry is. Device nodes, fifos and sockets have no place in a layer.
@@ -58,6 +60,7 @@ impl Entry {
             uid: 0,
             gid: 0,
             xattrs: BTreeMap::new(),
+            package: None,
         }
     }
 
@@ -78,6 +81,19 @@ impl Entry {
     /// A symbolic link, root's.
     pub fn symlink(path: EntryPath, target: impl Into<Vec<u8>>) -> Self {
         Self::plain(path, Kind::Symlink(target.into()), 0o777)
+    }
+
+    /// The same entry, brought by this package.
+    #[must_use]
+    pub fn of_package(mut self, package: &Arc<str>) -> Self {
+        self.package = Some(package.clone());
+        self
+    }
+
+    /// Another name of the file at `target`, with that file's executable bit.
+    pub fn hardlink(path: EntryPath, target: EntryPath, executable: bool) -> Self {
+        let mode = if executable { 0o755 } else { 0o644 };
+        Self::plain(path, Kind::Hardlink(target), mode)
     }
 
     /// The same entry with another mode.

@@ -64,6 +64,8 @@ pub struct Image {
 #[serde(deny_unknown_fields)]
 pub struct Owner {
     /// A path as it stands in the wheels' RECORD: a file, or a folder with a `/` at its end.
+    /// A script that an entry point becomes stands in no wheel: `../../../bin/name`, as the installed
+    /// RECORD has it.
     pub path: String,
     /// Normalised name of the wheel that owns it; other wheels' files there are left out.
     pub package: String,

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::Problems;
+
 /// The result of reading a lock.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -10,42 +12,27 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The file could not be read.
-    #[error("cannot read the lock {}: {source}", path.display())]
+    #[error(
+        "cannot read the lock {}: {source}; `cargo xtask lock` writes it",
+        path.display()
+    )]
     Read {
         /// The lock's path.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
-    /// The text is not TOML, or not a lock's.
-    #[error("{name}: {source}")]
-    Syntax {
-        /// The lock's name or path.
-        name: String,
-        /// Where and what, with line and column.
-        source: Box<toml::de::Error>,
-    },
-    /// Written by a newer Strata.
-    #[error(
-        "{name}: lock format {found} is newer than this Strata knows ({known}); \
-         update Strata, or write the lock anew with it"
-    )]
+    /// The text is not TOML, not a lock's, or contradicts itself.
+    #[error("{0}")]
+    Malformed(Problems),
+    /// Written by another Strata.
+    #[error("{problem}")]
     Version {
-        /// The lock's name or path.
-        name: String,
+        /// Where the format's number stands, and what to do.
+        problem: Box<crate::Problem>,
         /// The format that the file says it has.
         found: u32,
-        /// The newest format that this crate reads.
+        /// The format that this crate reads.
         known: u32,
-    },
-    /// The lock contradicts itself.
-    #[error("{name}: {entry}: {problem}")]
-    Inconsistent {
-        /// The lock's name or path.
-        name: String,
-        /// The entry, such as `deb adduser`.
-        entry: String,
-        /// What is wrong with it, and what was expected.
-        problem: String,
     },
 }

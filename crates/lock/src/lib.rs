@@ -8,11 +8,14 @@
 //! which depends on one layer crate needs no file of ours.
 
 mod artifact;
+mod check;
+mod diagnose;
 mod digest;
 mod entry;
 mod error;
 mod layer_name;
 mod lock_file;
+mod problem;
 
 pub use artifact::{Artifact, Origin};
 pub use digest::Sha256;
@@ -20,3 +23,4 @@ pub use entry::{Deb, DebianSuite, Image, Owner, Python, Source, SourceKind, Whee
 pub use error::{Error, Result};
 pub use layer_name::{LayerName, UnknownLayer};
 pub use lock_file::{Lock, VERSION};
+pub use problem::{Problem, Problems, conflict, nearest, position, utf8};

@@ -23,7 +23,7 @@ use crate::{
 
 const KIND: &str = "bytecode";
 /// Version of the worker and of the pack.
-const FORMAT: &str = "strata bytecode 1";
+const FORMAT: &str = "strata bytecode 2";
 /// No module is larger.
 const LARGEST: u64 = 64 << 20;
 

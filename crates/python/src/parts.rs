@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Version of everything here and in `wheel` that shapes an installed tree.
-const FORMAT: &str = "strata wheels 1";
+const FORMAT: &str = "strata wheels 2";
 
 /// The interpreter, made when the first plan needs it.
 type Shared = Arc<OnceLock<Interpreter>>;
@@ -58,9 +58,11 @@ pub fn wheel_plans<'l>(lock: &'l Lock, layer: LayerName) -> layer::Result<Vec<Pl
             }
             let weight = wheels.iter().map(|wheel| wheel.size).sum();
             let shared = shared.clone();
-            Plan::new(name, key.finish(), weight, move |cx| {
+            let artifacts: Vec<_> = wheels.iter().map(|wheel| wheel.artifact()).collect();
+            let plan = Plan::new(name, key.finish(), weight, move |cx| {
                 make(cx, lock, &wheels, &shared)
-            })
+            });
+            plan.fetching(artifacts)
         });
     Ok(plans.collect())
 }
@@ -96,6 +98,7 @@ fn make(
     resolve_shared(&mut installs).map_err(|e| layer::Error::step("wheels of one part", e))?;
     let mut tree = Tree::new();
     for ((name, install), locked) in installs.into_iter().zip(wheels) {
+        let package: Arc<str> = name.as_str().into();
         let named = |error| layer::Error::artifact(locked.artifact(), error);
         let pack = match interpreter(cx, lock, shared) {
             Ok(interpreter) => {
@@ -109,7 +112,7 @@ fn make(
         };
         let pack = pack.map_err(|error| layer::Error::artifact(locked.artifact(), error))?;
         for entry in install.into_tree(pack).map_err(named)? {
-            tree.insert(entry)?;
+            tree.insert(entry.of_package(&package))?;
         }
     }
     Ok(tree)

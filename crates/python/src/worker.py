@@ -1,13 +1,15 @@
 """Compiles modules to unchecked-hash bytecode (PEP 552): source on standard input, .pyc on standard output.
 
-Each module is compiled in a fork of an interpreter that has compiled nothing: what marshal writes
-depends on which strings the process has seen before (interning, reference counts).
+A module's bytecode must not depend on what this process compiled before. It does in one place: when a
+string of a frozenset constant is interned already, as another object, the compiler puts a new frozenset
+in that constant's place, and marshal writes other references. A second compilation while the first is
+still alive finds all of those strings interned, whatever came before; so its result is the one taken.
 """
 
 import gc
 import importlib.util
-import os
 import sys
+import types
 import warnings
 from importlib._bootstrap_external import SourceFileLoader, _code_to_hash_pyc
 
@@ -16,10 +18,24 @@ sys.setrecursionlimit(10000)
 gc.disable()
 
 
+def has_frozenset(constants):
+    for constant in constants:
+        if isinstance(constant, frozenset):
+            return True
+        if isinstance(constant, types.CodeType):
+            constant = constant.co_consts
+        if isinstance(constant, tuple) and has_frozenset(constant):
+            return True
+    return False
+
+
 def answer(path, source):
     path = path.decode("utf-8", "surrogateescape")
+    loader = SourceFileLoader("<module>", path)
     try:
-        code = SourceFileLoader("<module>", path).source_to_code(source, path)
+        code = loader.source_to_code(source, path)
+        if has_frozenset(code.co_consts):
+            first, code = code, loader.source_to_code(source, path)
         pyc = _code_to_hash_pyc(code, importlib.util.source_hash(source), False)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         # pip passes over a module that does not compile (a template, Python 2); so do we.
@@ -29,15 +45,8 @@ def answer(path, source):
 
 
 requests = sys.stdin.buffer
+answers = sys.stdout.buffer
 while line := requests.readline():
     size, path = line.rstrip(b"\n").split(b"\t", 1)
-    source = requests.read(int(size))
-    child = os.fork()
-    if child == 0:
-        left = memoryview(answer(path, source))
-        while left:
-            left = left[os.write(1, left):]
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    if status != 0:
-        sys.exit("the compiler died of " + os.fsdecode(path))
+    answers.write(answer(path, requests.read(int(size))))
+    answers.flush()

@@ -51,6 +51,8 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     root: PathBuf,
+    /// Set for a store that [`Store::anew`] made: results, files and trees are kept here.
+    anew: Option<Scratch>,
     /// Downloads that this process has seen whole: each is hashed once, whoever asks.
     verified: Mutex<HashMap<Sha256, Arc<Mutex<bool>>>>,
 }
@@ -93,6 +95,7 @@ impl Store {
         temp::sweep(&root)?;
         Ok(Self(Arc::new(Inner {
             root,
+            anew: None,
             verified: Mutex::default(),
         })))
     }
@@ -104,6 +107,39 @@ impl Store {
     /// As [`Store::open`], and when none of the three is set.
     pub fn open_default() -> Result<Self> {
         Self::open(default_root(|name| env::var_os(name).map(PathBuf::from))?)
+    }
+
+    /// The same store as if it had no results: downloads and blobs are shared, while results, files
+    /// and trees are made anew in a folder that goes away with the value. What the store had no result
+    /// for stays in it; what it had is not replaced, and [`Store::settled`] gives it for comparison.
+    ///
+    /// # Errors
+    /// When no folder can be made in the store.
+    pub fn anew(&self) -> Result<Self> {
+        let scratch = Scratch::new(&self.0.root, "anew")?;
+        make_folders(scratch.path())?;
+        Ok(Self(Arc::new(Inner {
+            root: self.0.root.clone(),
+            anew: Some(scratch),
+            verified: Mutex::default(),
+        })))
+    }
+
+    /// Whether [`Store::anew`] made it.
+    pub fn is_anew(&self) -> bool {
+        self.0.anew.is_some()
+    }
+
+    /// What the store had for a recipe before this build made it anew; `None` for a store that is
+    /// not [`anew`](Store::anew).
+    ///
+    /// # Errors
+    /// As [`Store::result`].
+    pub fn settled<T: DeserializeOwned>(&self, kind: &str, key: &Key) -> Result<Option<T>> {
+        if !self.is_anew() {
+            return Ok(None);
+        }
+        read_record(&result_path(&self.0.root, kind, key))
     }
 
     /// The store's folder, as an absolute path.
@@ -121,6 +157,11 @@ impl Store {
         is_file_of_size(&self.blob_path(digest), size)
     }
 
+    /// Whether a download is there with this size in bytes. Its content is verified when it is used.
+    pub fn has_download(&self, digest: &Sha256, size: u64) -> bool {
+        is_file_of_size(&self.download_path(digest), size)
+    }
+
     /// Starts a blob whose digest is not known yet.
     ///
     /// # Errors
@@ -134,12 +175,7 @@ impl Store {
     /// # Errors
     /// When there is a record and it cannot be read.
     pub fn result<T: DeserializeOwned>(&self, kind: &str, key: &Key) -> Result<Option<T>> {
-        let path = self.result_path(kind, key);
-        match fs_err::read(&path) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(io_at("read", path)(error)),
-        }
+        read_record(&result_path(self.made(), kind, key))
     }
 
     /// Records what a recipe gave. The last of several writers wins; readers see a whole record.
@@ -152,15 +188,15 @@ impl Store {
             key: key.to_string(),
             source,
         })?;
-        let path = self.result_path(kind, key);
+        let path = result_path(self.made(), kind, key);
         make_parent(&path)?;
-        temp::write_whole(&self.0.root, &path, &bytes)
+        temp::write_whole(&self.0.root, &path, &bytes)?;
+        self.settle(&path)
     }
 
     /// Where the content file of a recipe lies, or would.
     pub fn file_path(&self, kind: &str, key: &Key) -> PathBuf {
-        self.0
-            .root
+        self.made()
             .join("files")
             .join(word(kind))
             .join(key.to_string())
@@ -178,7 +214,7 @@ impl Store {
     pub fn file_writer(&self, kind: &str, key: &Key) -> Result<FileWriter> {
         let target = self.file_path(kind, key);
         make_parent(&target)?;
-        FileWriter::new(&self.0.root, target)
+        FileWriter::new(self, target)
     }
 
     /// Waits until nobody else, in any process or thread, holds the lock of this key.
@@ -201,6 +237,15 @@ impl Store {
     /// When no folder can be made in the store.
     pub fn scratch(&self, name: &str) -> Result<Scratch> {
         Scratch::new(&self.0.root, &word(name))
+    }
+
+    /// A new file on the store's file system that has no name: it is gone when it is closed,
+    /// however the process ends.
+    ///
+    /// # Errors
+    /// When no file can be made in the store.
+    pub fn unnamed_file(&self) -> Result<std::fs::File> {
+        temp::unnamed_file(&self.0.root)
     }
 
     /// The unpacked folder of a recipe, if it is there.
@@ -281,19 +326,50 @@ impl Store {
         all.entry(*digest).or_default().clone()
     }
 
-    fn result_path(&self, kind: &str, key: &Key) -> PathBuf {
-        self.0
-            .root
-            .join("results")
-            .join(word(kind))
-            .join(format!("{key}.json"))
+    /// Where results, files and trees are.
+    fn made(&self) -> &Path {
+        match &self.0.anew {
+            Some(scratch) => scratch.path(),
+            None => &self.0.root,
+        }
+    }
+
+    /// Gives what was made anew to the store itself, where that has nothing.
+    pub(crate) fn settle(&self, path: &Path) -> Result<()> {
+        let Some(scratch) = &self.0.anew else {
+            return Ok(());
+        };
+        let Ok(below) = path.strip_prefix(scratch.path()) else {
+            return Ok(());
+        };
+        let target = self.0.root.join(below);
+        make_parent(&target)?;
+        match fs_err::hard_link(path, &target) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(io_at("put in place", target)(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn tree_path(&self, kind: &str, key: &Key) -> PathBuf {
-        self.0
-            .root
+        self.made()
             .join("trees")
             .join(format!("{}-{key}", word(kind)))
+    }
+}
+
+fn result_path(root: &Path, kind: &str, key: &Key) -> PathBuf {
+    root.join("results")
+        .join(word(kind))
+        .join(format!("{key}.json"))
+}
+
+fn read_record<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    match fs_err::read(path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io_at("read", path)(error)),
     }
 }
 

@@ -58,6 +58,12 @@ pub(crate) fn new_file(root: &Path) -> Result<NamedTempFile> {
     })
 }
 
+/// A new file in `tmp` without a name: the system removes it when it is closed.
+pub(crate) fn unnamed_file(root: &Path) -> Result<std::fs::File> {
+    let tmp = root.join("tmp");
+    tempfile::tempfile_in(&tmp).map_err(io_at("make a file in", &tmp))
+}
+
 /// Writes `bytes` to a file aside and moves it to `target`: readers see all of it or none.
 pub(crate) fn write_whole(root: &Path, target: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = new_file(root)?;

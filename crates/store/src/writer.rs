@@ -44,13 +44,15 @@ impl BlobWriter {
 pub struct FileWriter {
     aside: Aside,
     target: PathBuf,
+    store: Store,
 }
 
 impl FileWriter {
-    pub(crate) fn new(root: &Path, target: PathBuf) -> Result<Self> {
+    pub(crate) fn new(store: &Store, target: PathBuf) -> Result<Self> {
         Ok(Self {
-            aside: Aside::new(root)?,
+            aside: Aside::new(store.root())?,
             target,
+            store: store.clone(),
         })
     }
 
@@ -59,7 +61,9 @@ impl FileWriter {
     /// # Errors
     /// When the rest cannot be written or the file cannot be moved.
     pub fn commit(self) -> Result<PathBuf> {
-        self.aside.commit(self.target)
+        let path = self.aside.commit(self.target)?;
+        self.store.settle(&path)?;
+        Ok(path)
     }
 }
 

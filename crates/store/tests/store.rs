@@ -287,3 +287,31 @@ fn what_a_killed_process_leaves_is_swept() {
     Store::open(store.root()).unwrap();
     assert_eq!(count(&tmp), 0);
 }
+
+#[test]
+fn anew_sees_no_results_and_gives_what_was_missing() {
+    let (_folder, store) = store();
+    store.put_result("part", &key("old"), &1).unwrap();
+    let anew = store.anew().unwrap();
+    assert!(anew.is_anew() && !store.is_anew());
+    assert_eq!(anew.result::<i32>("part", &key("old")).unwrap(), None);
+    assert_eq!(anew.settled::<i32>("part", &key("old")).unwrap(), Some(1));
+    assert_eq!(store.settled::<i32>("part", &key("old")).unwrap(), None);
+    anew.put_result("part", &key("old"), &2).unwrap();
+    anew.put_result("part", &key("new"), &3).unwrap();
+    let mut file = anew.file_writer("index", &key("new")).unwrap();
+    file.write_all(b"text").unwrap();
+    file.commit().unwrap();
+    assert_eq!(anew.result::<i32>("part", &key("old")).unwrap(), Some(2));
+    // The store keeps what it had, and gains what it did not have.
+    assert_eq!(store.result::<i32>("part", &key("old")).unwrap(), Some(1));
+    assert_eq!(store.result::<i32>("part", &key("new")).unwrap(), Some(3));
+    assert!(store.has_file("index", &key("new")));
+    let scratch = anew.scratch("tree").unwrap();
+    anew.commit_tree("tree", &key("tree"), scratch).unwrap();
+    assert!(
+        anew.tree("tree", &key("tree")).is_some() && store.tree("tree", &key("tree")).is_none()
+    );
+    drop(anew);
+    assert_eq!(count(&store.root().join("tmp")), 0);
+}

@@ -73,6 +73,14 @@ pub enum Error {
         /// Why.
         source: layer::PathError,
     },
+    /// A file could not be read for its hash.
+    #[error("{path}: {source}")]
+    Unread {
+        /// The file.
+        path: String,
+        /// What the zip said.
+        source: layer::BoxError,
+    },
     /// Two files of one wheel are installed to one place.
     #[error("two files of the wheel are installed as {0}")]
     Twice(String),

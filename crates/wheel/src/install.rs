@@ -58,7 +58,10 @@ impl Wheel {
             &scheme.platlib
         };
         let dist_info = lib.join(&path(&format!("{}.dist-info", self.stem))?);
-        let data_folder = format!("{}.data/", self.stem);
+        let scripts = match &self.entry_points {
+            Some(text) => entry_points::scripts(text, &scheme.interpreter, &scheme.version)?,
+            None => Vec::new(),
+        };
         let own = crate::metadata::normalized(&self.name);
         let mut files = Vec::new();
         for (index, entry) in self
@@ -69,23 +72,31 @@ impl Wheel {
             .filter(|(_, e)| !e.is_dir)
         {
             let source = entry.path.to_string();
-            let lost = owners.iter().any(|owner| {
-                owner.package != own
-                    && match owner.path.strip_suffix('/') {
-                        Some(_) => source.starts_with(&owner.path),
-                        None => source == owner.path,
-                    }
-            });
-            if lost || source == format!("{}.dist-info/RECORD", self.stem) {
+            if is_lost(owners, &own, &source) || source == format!("{}.dist-info/RECORD", self.stem)
+            {
                 continue;
             }
             let mut content = self.zip.content(index);
             let mut hash = self.record.get(&source).cloned().unwrap_or_default();
-            let mut executable = entry.is_executable();
-            let place = match source.strip_prefix(&data_folder) {
+            // As pip: a mode without the type of a regular file is not believed.
+            let mut executable = entry.is_executable() && entry.is_regular();
+            // As pip: whatever stands before `.data`.
+            let inside = source
+                .split_once('/')
+                .filter(|(top, _)| top.ends_with(".data"));
+            let place = match inside {
                 None => lib.join(&entry.path),
-                Some(inside) => {
-                    let (kind, rest) = inside.split_once('/').unwrap_or((inside, ""));
+                Some((_, inside)) => {
+                    let Some((kind, rest)) = inside.split_once('/') else {
+                        let found = inside.to_owned();
+                        return Err(Error::DataFolder {
+                            path: source,
+                            found,
+                        });
+                    };
+                    if kind == "scripts" && is_wrapper(rest, &scripts) {
+                        continue;
+                    }
                     let below = path(rest)?;
                     match kind {
                         "purelib" => scheme.purelib.join(&below),
@@ -111,7 +122,10 @@ impl Wheel {
                 }
             };
             if !hash.starts_with("sha256=") {
-                hash = sha256(&self.zip.read(index, SMALL)?);
+                hash = sha256_of(content.as_ref()).map_err(|problem| Error::Unread {
+                    path: source.clone(),
+                    source: problem,
+                })?;
             }
             files.push(Installed {
                 path: place,
@@ -122,18 +136,20 @@ impl Wheel {
                 carried_elsewhere: false,
             });
         }
-        if let Some(text) = &self.entry_points {
-            for (name, text) in entry_points::scripts(text, &scheme.interpreter, &scheme.version)? {
-                let text = text.into_bytes();
-                files.push(Installed {
-                    path: scheme.scripts.join(&path(&name)?),
-                    executable: true,
-                    hash: sha256(&text),
-                    content: Arc::new(text),
-                    source: None,
-                    carried_elsewhere: false,
-                });
+        for (name, text) in scripts {
+            let text = text.into_bytes();
+            let place = scheme.scripts.join(&path(&name)?);
+            if is_lost(owners, &own, &relative(&place, lib)) {
+                continue;
             }
+            files.push(Installed {
+                path: place,
+                executable: true,
+                hash: sha256(&text),
+                content: Arc::new(text),
+                source: None,
+                carried_elsewhere: false,
+            });
         }
         let mut seen = BTreeSet::new();
         if let Some(twice) = files.iter().find(|file| !seen.insert(file.path.clone())) {
@@ -155,23 +171,61 @@ fn path(text: &str) -> Result<EntryPath> {
     })
 }
 
-/// A script that begins with `#!python` or `#!pythonw`, with the interpreter's path instead.
+/// Whether another package owns the path, as RECORD has it.
+fn is_lost(owners: &[lock::Owner], own: &str, record: &str) -> bool {
+    owners.iter().any(|owner| {
+        owner.package != own
+            && match owner.path.strip_suffix('/') {
+                Some(_) => record.starts_with(&owner.path),
+                None => record == owner.path,
+            }
+    })
+}
+
+/// Whether a script of the wheel is one that setuptools made for an entry point. The one that is
+/// made here takes its place, as with pip.
+fn is_wrapper(name: &str, scripts: &[(String, String)]) -> bool {
+    let stem = ["-script.py", ".exe", ".pya"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending))
+        .unwrap_or(name);
+    scripts.iter().any(|(script, _)| script == stem)
+}
+
+/// A script that begins with `#!python`, with the interpreter's path in its first line instead.
+/// As with pip, the whole line is replaced: it may be `#!pythonw`, `#!python3` or have options.
 fn rewritten(wheel: &Wheel, index: usize, interpreter: &str) -> Result<Option<Vec<u8>>> {
     if wheel.zip.entries()[index].size > SMALL {
         return Ok(None); // a program, not a text
     }
     let bytes = wheel.zip.read(index, SMALL)?;
-    let end = bytes
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .unwrap_or(bytes.len());
-    let Some(rest) = bytes[..end].strip_prefix(b"#!python") else {
+    if !bytes.starts_with(b"#!python") {
         return Ok(None);
+    }
+    let rest = match bytes.iter().position(|byte| *byte == b'\n') {
+        Some(end) => &bytes[end + 1..],
+        None => &[],
     };
-    let rest = rest.strip_prefix(b"w").unwrap_or(rest);
-    let rest = rest.strip_suffix(b"\r").unwrap_or(rest);
-    Ok(Some(
-        [b"#!", interpreter.as_bytes(), rest, &bytes[end..]].concat(),
+    Ok(Some([b"#!", interpreter.as_bytes(), b"\n", rest].concat()))
+}
+
+/// As [`sha256`], for a content of any size.
+fn sha256_of(content: &dyn Content) -> Result<String, layer::BoxError> {
+    struct Hashing(sha2::Sha256);
+    impl std::io::Write for Hashing {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.update(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut hashing = Hashing(sha2::Sha256::new());
+    content.copy_to(&mut hashing)?;
+    Ok(format!(
+        "sha256={}",
+        URL_SAFE_NO_PAD.encode(hashing.0.finalize())
     ))
 }
 
@@ -283,7 +337,10 @@ pub fn resolve_shared(installs: &mut [(String, Install)]) -> Result<()> {
                 Some((first, _, _)) => {
                     return Err(Error::Shared {
                         path: found.path.to_string(),
-                        record: found.source.clone().unwrap_or_default(),
+                        record: found
+                            .source
+                            .clone()
+                            .unwrap_or_else(|| relative(&found.path, &installs[at].1.lib)),
                         first: installs[*first].0.clone(),
                         second: installs[at].0.clone(),
                     });

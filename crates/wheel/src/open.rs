@@ -74,7 +74,7 @@ impl Wheel {
             return other("Version", &expected.version, version);
         }
         let purelib =
-            field(&wheel, "Root-Is-Purelib").is_none_or(|v| v.eq_ignore_ascii_case("true"));
+            field(&wheel, "Root-Is-Purelib").is_some_and(|v| v.eq_ignore_ascii_case("true"));
         let record = record::parse(&record)?;
         check_record(&zip, &record, &stem)?;
         let entry_points = text("entry_points.txt")?;

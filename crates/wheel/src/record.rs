@@ -22,7 +22,14 @@ pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, String>> {
                 ),
             });
         };
-        lines.insert(path.clone(), hash.clone());
+        let before = lines.insert(path.clone(), hash.clone());
+        if before.is_some_and(|before| before != *hash) {
+            return Err(Error::Line {
+                file: "RECORD".to_owned(),
+                line: at + 1,
+                problem: format!("{path} stands twice, with different hashes"),
+            });
+        }
     }
     Ok(lines)
 }

@@ -42,7 +42,7 @@ pub struct ZipEntry {
     pub path: EntryPath,
     /// Whether it is a folder (its name ends with a slash).
     pub is_dir: bool,
-    /// The Unix mode with type bits, where a Unix system made the zip.
+    /// The Unix mode, where a Unix system made the zip or the type bits are set.
     pub unix_mode: Option<u32>,
     /// How it is packed.
     pub method: Method,
@@ -60,6 +60,12 @@ impl ZipEntry {
     /// Whether any execute bit is set.
     pub fn is_executable(&self) -> bool {
         self.unix_mode.is_some_and(|mode| mode & 0o111 != 0)
+    }
+
+    /// Whether its mode says that it is a regular file. Some writers leave the type out.
+    pub fn is_regular(&self) -> bool {
+        self.unix_mode
+            .is_some_and(|mode| mode & 0o170_000 == 0o100_000)
     }
 
     /// Whether it is a symbolic link (Info-ZIP's way).
@@ -334,7 +340,8 @@ fn entry(fields: &mut Fields<'_>) -> Option<Result<ZipEntry>> {
     Some(Ok(ZipEntry {
         path,
         is_dir: raw_name.last() == Some(&b'/'),
-        unix_mode: (made_by >> 8 == 3).then_some(external >> 16),
+        // Writers on other systems set it too; then the type bits tell that it is one.
+        unix_mode: (made_by >> 8 == 3 || external >> 28 != 0).then_some(external >> 16),
         method,
         size,
         compressed_size,

@@ -1,0 +1,79 @@
+//! Paths that two parts have: the same there is fine, anything else is an error. Inside one part
+//! `wheel` has looked already; this is for parts and layers, which are built without knowing each
+//! other.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use layer::{Context, FileKind, FileRecord, Part, Rank, read_index};
+use store::KeyBuilder;
+
+use crate::{Error, Result};
+
+const KIND: &str = "ownership";
+const FORMAT: &str = "strata ownership 1";
+
+/// Checks that no part hides what another one below it has. The answer for a list of parts is kept.
+///
+/// # Errors
+/// [`Error::Owned`] with the first such path; an index that cannot be read.
+pub(crate) fn check<'p>(cx: &Context, parts: impl Iterator<Item = &'p Part>) -> Result<()> {
+    let parts: Vec<&Part> = parts.collect();
+    let mut key = KeyBuilder::new(FORMAT);
+    for part in &parts {
+        key.field("part", part.diff_id.0)
+            .number("stage", u64::from(part.rank == Rank::Stage));
+    }
+    let key = key.finish();
+    if cx.store.result::<bool>(KIND, &key)? == Some(true) {
+        return Ok(());
+    }
+    // Folders are left out of the map but for those that stand where another part has something
+    // else; so what is kept is the files.
+    let mut owners: BTreeMap<String, (usize, FileRecord)> = BTreeMap::new();
+    for (at, part) in parts.iter().enumerate() {
+        for file in read_index(&cx.store, part)? {
+            match owners.entry(file.path.clone()) {
+                Entry::Vacant(free) => {
+                    free.insert((at, file));
+                }
+                Entry::Occupied(taken) => {
+                    let (below, other) = taken.get();
+                    let stages = part.rank == Rank::Stage && parts[*below].rank == Rank::Stage;
+                    if !stages && !same(other, &file) {
+                        return Err(Error::Owned {
+                            lower: owner(parts[*below], other),
+                            upper: owner(part, &file),
+                            lower_kind: word(other.kind),
+                            upper_kind: word(file.kind),
+                            path: file.path,
+                        });
+                    }
+                }
+            }
+        }
+    }
+    cx.store.put_result(KIND, &key, &true)?;
+    Ok(())
+}
+
+/// Folders are shared, whatever their modes; of files the contents count.
+fn same(one: &FileRecord, other: &FileRecord) -> bool {
+    one.kind == other.kind && one.content == other.content && one.size == other.size
+}
+
+fn owner(part: &Part, file: &FileRecord) -> String {
+    if file.package.is_empty() {
+        format!("part {:?}", part.name)
+    } else {
+        format!("{} (part {:?})", file.package, part.name)
+    }
+}
+
+fn word(kind: FileKind) -> &'static str {
+    match kind {
+        FileKind::Dir => "folder",
+        FileKind::File => "file",
+        FileKind::Symlink => "symbolic link",
+        FileKind::Hardlink => "hard link",
+    }
+}

@@ -1,0 +1,177 @@
+//! What the types cannot say of a lock: entries that contradict each other, or name what cannot be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{Lock, SourceKind};
+
+/// One contradiction: where it stands, what it is, what to do.
+pub(crate) struct Fault {
+    /// Array of tables and index in it, such as `("deb", 3)`; `None` is the file's head.
+    pub entry: Option<(&'static str, usize)>,
+    /// The key in that entry, or in the head.
+    pub key: &'static str,
+    pub message: String,
+    pub hint: &'static str,
+}
+
+const AGAIN: &str = "run `cargo xtask lock` again; it keeps what still satisfies the edition";
+const TWICE: &str = "two branches may have been merged by hand: run `cargo xtask lock` again";
+const BY_HAND: &str = "a lock is not edited by hand: change the edition and run `cargo xtask lock`";
+
+/// All contradictions, in no particular order.
+pub(crate) fn faults(lock: &Lock) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    head(lock, &mut faults);
+    debs(lock, &mut faults);
+    wheels(lock, &mut faults);
+    sources(lock, &mut faults);
+    faults
+}
+
+fn head(lock: &Lock, faults: &mut Vec<Fault>) {
+    let mut fault = |key, message| {
+        faults.push(Fault {
+            entry: None,
+            key,
+            message,
+            hint: AGAIN,
+        });
+    };
+    if lock.created.parse::<jiff::Timestamp>().is_err() {
+        fault(
+            "created",
+            format!("expected an RFC 3339 time in UTC, found {:?}", lock.created),
+        );
+    }
+    if !lock
+        .platform
+        .split_once('/')
+        .is_some_and(|(os, cpu)| !os.is_empty() && !cpu.is_empty())
+    {
+        fault(
+            "platform",
+            format!(
+                "expected a platform such as \"linux/amd64\", found {:?}",
+                lock.platform
+            ),
+        );
+    }
+}
+
+fn debs(lock: &Lock, faults: &mut Vec<Fault>) {
+    let mut names = BTreeSet::new();
+    for (index, deb) in lock.debs.iter().enumerate() {
+        if !names.insert(&deb.name) {
+            faults.push(twice("deb", index, &deb.name));
+        }
+        if leaves(&deb.filename) {
+            faults.push(outside("deb", index, "filename", &deb.filename));
+        }
+    }
+    for (index, deb) in lock.debs.iter().enumerate() {
+        for (key, names_of) in [("depends", &deb.depends), ("pre-depends", &deb.pre_depends)] {
+            for wanted in names_of.iter().filter(|name| !names.contains(name)) {
+                faults.push(Fault {
+                    entry: Some(("deb", index)),
+                    key,
+                    message: format!(
+                        "deb {} depends on {wanted}, which is not in the lock",
+                        deb.name
+                    ),
+                    hint: AGAIN,
+                });
+            }
+        }
+    }
+}
+
+fn wheels(lock: &Lock, faults: &mut Vec<Fault>) {
+    let mut names = BTreeSet::new();
+    for (index, wheel) in lock.wheels.iter().enumerate() {
+        if !names.insert(wheel.name.as_str()) {
+            faults.push(twice("wheel", index, &wheel.name));
+        }
+        if !wheel.filename.ends_with(".whl") || wheel.filename.contains('/') {
+            faults.push(Fault {
+                entry: Some(("wheel", index)),
+                key: "filename",
+                message: format!(
+                    "wheel {}: expected a file name that ends with .whl, found {:?}",
+                    wheel.name, wheel.filename
+                ),
+                hint: BY_HAND,
+            });
+        }
+    }
+    for (index, owner) in lock.owners.iter().enumerate() {
+        if !names.contains(owner.package.as_str()) {
+            faults.push(Fault {
+                entry: Some(("owner", index)),
+                key: "package",
+                message: format!(
+                    "owner of {}: package {} is not in the lock",
+                    owner.path, owner.package
+                ),
+                hint: "name a wheel of the lock in the edition's [[owner]], then run `cargo xtask lock`",
+            });
+        }
+    }
+}
+
+fn sources(lock: &Lock, faults: &mut Vec<Fault>) {
+    let mut names = BTreeMap::new();
+    for (index, source) in lock.sources.iter().enumerate() {
+        if names.insert((source.layer, &source.name), index).is_some() {
+            faults.push(twice("source", index, &source.name));
+        }
+        if !source.to.starts_with('/') || leaves(&source.to[1..]) {
+            faults.push(Fault {
+                entry: Some(("source", index)),
+                key: "to",
+                message: format!(
+                    "source {}: `to` must be an absolute path in the image, found {:?}",
+                    source.name, source.to
+                ),
+                hint: "write it with a leading / and without .. in the edition, \
+                       then run `cargo xtask lock`",
+            });
+        }
+        if !source.subfolder.is_empty() && leaves(&source.subfolder) {
+            faults.push(outside("source", index, "subfolder", &source.subfolder));
+        }
+        if source.kind == SourceKind::Wheel && source.project.is_none() {
+            faults.push(Fault {
+                entry: Some(("source", index)),
+                key: "kind",
+                message: format!(
+                    "source {}: kind \"wheel\" needs `project`, the wheel's name on the index",
+                    source.name
+                ),
+                hint: AGAIN,
+            });
+        }
+    }
+}
+
+fn twice(table: &'static str, index: usize, name: &str) -> Fault {
+    Fault {
+        entry: Some((table, index)),
+        key: "name",
+        message: format!("{table} {name} stands twice"),
+        hint: TWICE,
+    }
+}
+
+fn outside(table: &'static str, index: usize, key: &'static str, path: &str) -> Fault {
+    Fault {
+        entry: Some((table, index)),
+        key,
+        message: format!("expected a relative path without `..`, found {path:?}"),
+        hint: BY_HAND,
+    }
+}
+
+/// Whether a path is absolute or climbs out of where it starts.
+fn leaves(path: &str) -> bool {
+    path.starts_with('/') || path.split('/').any(|part| part == "..")
+}
