@@ -3,6 +3,7 @@
 //! empty system. What is in a package is the business of `debian`.
 
 mod error;
+mod keyring;
 mod mark;
 mod names;
 mod packages;
@@ -10,8 +11,11 @@ mod request;
 mod resolve;
 mod solver;
 mod stanza;
+mod verify;
 
 pub use error::{Conflict, Error, Result};
+pub use keyring::{KEYRING_VARIABLE, Keyring};
 pub use packages::Packages;
 pub use request::{ParseWantedError, Request, Wanted};
 pub use resolve::{Chosen, Resolution, resolve};
+pub use verify::{Signed, verify};

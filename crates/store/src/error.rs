@@ -135,6 +135,14 @@ pub enum Error {
         /// What the user can set.
         hint: String,
     },
+    /// A file without a known digest could not be read from one place.
+    #[error("{address}: {answer}")]
+    Read {
+        /// The address, without credentials.
+        address: String,
+        /// The answer, or why there was none.
+        answer: String,
+    },
     /// A place to fetch from is not an address.
     #[error("{setting}: {value:?} is not an http, https or file address: {problem}")]
     Place {
