@@ -47,6 +47,18 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// No place has the suite.
+    #[error(
+        "no place has the Debian suite {suite}{}\n\
+         hint: set STRATA_DEBIAN_MIRROR to the root of an archive that has it",
+        tried.iter().map(|tried| format!("\n  {tried}")).collect::<String>()
+    )]
+    NoSuite {
+        /// The suite.
+        suite: String,
+        /// Each place that was asked, and its answer.
+        tried: Vec<String>,
+    },
     /// No snapshot archive is known for a suite with a date.
     #[error(
         "no snapshot archive is known for {suite} at {date}: neither STRATA_DEBIAN_SNAPSHOT, nor apt's \
