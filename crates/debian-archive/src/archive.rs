@@ -83,7 +83,11 @@ impl Archive {
                 suite: opening.suite.to_owned(),
                 date: time.clone(),
             })?;
-            places.push(snapshot::at("Snapshots of the Release file", &template, time)?);
+            places.push(snapshot::at(
+                "Snapshots of the Release file",
+                &template,
+                time,
+            )?);
         }
         Self::open_any(fetcher, &places, opening)
     }
@@ -117,8 +121,9 @@ impl Archive {
             release: file.clone(),
             problem,
         };
-        let now = u32::try_from(opening.now.as_second())
-            .map_err(|_| wrong("the clock is far off: its time is no time of OpenPGP".to_owned()))?;
+        let now = u32::try_from(opening.now.as_second()).map_err(|_| {
+            wrong("the clock is far off: its time is no time of OpenPGP".to_owned())
+        })?;
         let Signed { text, signers } = verify(&file, &bytes, opening.keyring, now)?;
         let release = Release::parse(&text).map_err(wrong)?;
         if ![&release.suite, &release.codename].contains(&&suite.to_owned()) {
@@ -186,10 +191,12 @@ impl Archive {
     /// A component's Packages index, compressed as well as the suite has it.
     fn index(&self, component: &str, architecture: &str) -> Result<Artifact> {
         let folder = format!("{component}/binary-{architecture}");
-        let found = ["Packages.xz", "Packages.gz", "Packages"].iter().find_map(|file| {
-            let known = self.release.indexes.get(&format!("{folder}/{file}"))?;
-            Some((*file, *known))
-        });
+        let found = ["Packages.xz", "Packages.gz", "Packages"]
+            .iter()
+            .find_map(|file| {
+                let known = self.release.indexes.get(&format!("{folder}/{file}"))?;
+                Some((*file, *known))
+            });
         let (file, (size, sha256)) = found.ok_or_else(|| Error::Release {
             release: self.name.clone(),
             problem: format!(
@@ -218,10 +225,7 @@ impl Archive {
 
 /// Gives the decompressed file to `use_it`, while another thread decompresses: the outer error is
 /// that thread's.
-fn decoded<T>(
-    file: File,
-    use_it: impl FnOnce(BufReader<Chunks>) -> T,
-) -> io::Result<T> {
+fn decoded<T>(file: File, use_it: impl FnOnce(BufReader<Chunks>) -> T) -> io::Result<T> {
     let mut head = [0; Encoding::MAGIC];
     let read = std::os::unix::fs::FileExt::read_at(&file, &mut head, 0)?;
     let encoding = Encoding::of_magic(&head[..read]);
@@ -284,7 +288,11 @@ mod tests {
     fn times_of_snapshots() {
         let time = |text: &str| Snapshot::parse(text).map(|snapshot| snapshot.0);
         assert_eq!(time("2026-10-30").unwrap(), "20261030T000000Z");
-        for same in ["20261030T080801Z", "2026-10-30T08:08:01Z", "2026-10-30T10:08:01+02:00"] {
+        for same in [
+            "20261030T080801Z",
+            "2026-10-30T08:08:01Z",
+            "2026-10-30T10:08:01+02:00",
+        ] {
             assert_eq!(time(same).unwrap(), "20261030T080801Z");
         }
         for bad in ["", "yesterday", "2026-13-01", "2026-10-30T25:00:00Z"] {

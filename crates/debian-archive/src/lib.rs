@@ -11,6 +11,8 @@ mod packages;
 mod release;
 mod request;
 mod resolve;
+#[cfg(test)]
+mod resolve_tests;
 mod solver;
 mod stanza;
 mod verify;

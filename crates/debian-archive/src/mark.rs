@@ -51,7 +51,11 @@ impl<'p> Marker<'p> {
             states: HashMap::new(),
             relations: HashMap::new(),
         };
-        for name in request.exclude.iter().filter_map(|name| packages.names.find(name)) {
+        for name in request
+            .exclude
+            .iter()
+            .filter_map(|name| packages.names.find(name))
+        {
             let state = marker.state(name);
             (state.candidate, state.protected) = (None, true);
         }
@@ -70,7 +74,10 @@ impl<'p> Marker<'p> {
             let own = self.packages.versions(term.name).iter().copied();
             let fitting: Vec<Id> = self.packages.satisfying(term).collect();
             if let Some(id) = own.into_iter().find(|id| fitting.contains(id)) {
-                let kept = self.state(term.name).candidate.filter(|id| fitting.contains(id));
+                let kept = self
+                    .state(term.name)
+                    .candidate
+                    .filter(|id| fitting.contains(id));
                 let state = self.state(term.name);
                 if !state.protected {
                     state.candidate = kept.or(Some(id));
@@ -94,7 +101,10 @@ impl<'p> Marker<'p> {
                 }
             }
         }
-        self.states.values().filter_map(|state| state.marked).collect()
+        self.states
+            .values()
+            .filter_map(|state| state.marked)
+            .collect()
     }
 
     fn state(&mut self, name: Name) -> &mut State {
@@ -134,7 +144,12 @@ impl<'p> Marker<'p> {
             let package = packages.get(id);
             let mut positive = Vec::new();
             for (critical, field) in [(true, &package.pre_depends), (true, &package.depends)] {
-                positive.extend(packages.groups(field).into_iter().map(|group| (critical, group)));
+                positive.extend(
+                    packages
+                        .groups(field)
+                        .into_iter()
+                        .map(|group| (critical, group)),
+                );
             }
             if recommends {
                 let groups = packages.groups(&package.recommends);
@@ -183,7 +198,11 @@ impl<'p> Marker<'p> {
         let relations = self.relations(candidate);
         let needs: Vec<&(bool, Vec<Term<'_>>)> = {
             let open = |group: &[Term<'_>]| state.protected || !self.satisfied(group);
-            relations.positive.iter().filter(|(_, group)| open(group)).collect()
+            relations
+                .positive
+                .iter()
+                .filter(|(_, group)| open(group))
+                .collect()
         };
         let removed = self.make_way(name, &relations.negative, state.protected, asked);
         if !removed && fail_early {
@@ -207,7 +226,13 @@ impl<'p> Marker<'p> {
     }
 
     /// Unmarks what conflicts; what conflicts with a protected package is never to come back.
-    fn make_way(&mut self, name: Name, negative: &[Term<'_>], propagate: bool, asked: bool) -> bool {
+    fn make_way(
+        &mut self,
+        name: Name,
+        negative: &[Term<'_>],
+        propagate: bool,
+        asked: bool,
+    ) -> bool {
         let mut all = true;
         for term in negative {
             let hit = self.hit(name, *term);

@@ -212,9 +212,7 @@ impl Packages {
             all: architecture == "all",
             filename: need("Filename")?.into(),
             size: number("Size")?,
-            sha256: sha256
-                .parse()
-                .map_err(|error| format!("SHA256: {error}"))?,
+            sha256: sha256.parse().map_err(|error| format!("SHA256: {error}"))?,
             essential: yes("Essential"),
             // apt knows the field under both names.
             important: yes("Important") || yes("Protected"),
@@ -263,10 +261,9 @@ impl Packages {
             };
             let mut names = vec![];
             match relation.qualifier {
-                None if any => names.extend([
-                    format!("{}:any", relation.name),
-                    relation.name.to_owned(),
-                ]),
+                None if any => {
+                    names.extend([format!("{}:any", relation.name), relation.name.to_owned()])
+                }
                 None => names.push(relation.name.to_owned()),
                 Some("any") => names.push(format!("{}:any", relation.name)),
                 Some(other) if other == self.architecture => names.push(relation.name.to_owned()),

@@ -49,7 +49,10 @@ impl Release {
             let mut next = || words.next().ok_or_else(wrong);
             let (digest, size, path) = (next()?, next()?, next()?);
             let digest = digest.parse().map_err(|_| wrong())?;
-            indexes.insert(path.to_owned(), (size.parse().map_err(|_| wrong())?, digest));
+            indexes.insert(
+                path.to_owned(),
+                (size.parse().map_err(|_| wrong())?, digest),
+            );
         }
         let snapshots = Some(text("Snapshots")).filter(|text| !text.is_empty() && text != "no");
         Ok(Self {
@@ -63,7 +66,9 @@ impl Release {
             components: words("Components"),
             by_hash: text("Acquire-By-Hash") == "yes",
             all_is_included: text("No-Support-for-Architecture-all") == "Packages"
-                || !indexes.keys().any(|path| path.contains("/binary-all/Packages")),
+                || !indexes
+                    .keys()
+                    .any(|path| path.contains("/binary-all/Packages")),
             snapshots,
             indexes,
         })
@@ -97,7 +102,10 @@ mod tests {
         );
         let release = Release::parse(&text).unwrap();
         assert_eq!(release.date.to_string(), "2026-10-30T08:08:01Z");
-        assert_eq!(release.valid_until.unwrap().to_string(), "2026-11-06T08:08:01Z");
+        assert_eq!(
+            release.valid_until.unwrap().to_string(),
+            "2026-11-06T08:08:01Z"
+        );
         assert_eq!(release.components, ["main", "contrib"]);
         assert_eq!((release.by_hash, release.all_is_included), (true, true));
         assert_eq!(release.snapshots, None);

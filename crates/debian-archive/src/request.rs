@@ -60,7 +60,9 @@ pub struct Wanted {
 
 /// Why a line asks for no package.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected a Debian package such as `git`, `git=1:2.51-1` or `git (>= 1:2.51)`, found {0:?}")]
+#[error(
+    "expected a Debian package such as `git`, `git=1:2.51-1` or `git (>= 1:2.51)`, found {0:?}"
+)]
 pub struct ParseWantedError(String);
 
 impl Wanted {
@@ -127,9 +129,22 @@ mod tests {
         let relation = |text: &str| text.parse::<Wanted>().unwrap().relation;
         assert_eq!(relation(" git "), "git");
         assert_eq!(relation("git=1:2.51-1"), "git (= 1:2.51-1)");
-        assert_eq!(relation("libstdc++6 (>= 4) | a:any"), "libstdc++6 (>= 4) | a:any");
+        assert_eq!(
+            relation("libstdc++6 (>= 4) | a:any"),
+            "libstdc++6 (>= 4) | a:any"
+        );
         for bad in [
-            "", "Git", "a b", "a,b", "a (>= )", "a (>= 1) b", "a (1)", "a=", "a |", "a/sid", "a=1 2",
+            "",
+            "Git",
+            "a b",
+            "a,b",
+            "a (>= )",
+            "a (>= 1) b",
+            "a (1)",
+            "a=",
+            "a |",
+            "a/sid",
+            "a=1 2",
         ] {
             let error = bad.parse::<Wanted>().unwrap_err().to_string();
             assert!(error.contains(&format!("{bad:?}")), "{error}");

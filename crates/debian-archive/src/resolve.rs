@@ -58,12 +58,17 @@ impl Resolution {
     /// number of the layer that makes it; what the essential packages need is in layer 0.
     pub fn layers(&self, layers: &[usize]) -> BTreeMap<&str, usize> {
         let lowest = |chosen: &Chosen| {
-            let asking = chosen.requests.iter().filter_map(|place| layers.get(*place));
+            let asking = chosen
+                .requests
+                .iter()
+                .filter_map(|place| layers.get(*place));
             let base = chosen.base.then_some(0);
             asking.copied().chain(base).min().unwrap_or_default()
         };
         let packages = self.packages.iter();
-        packages.map(|(name, chosen)| (name.as_str(), lowest(chosen))).collect()
+        packages
+            .map(|(name, chosen)| (name.as_str(), lowest(chosen)))
+            .collect()
     }
 }
 
@@ -73,11 +78,13 @@ impl Resolution {
 /// # Errors
 /// [`Error::Conflict`] when no set of packages satisfies the request.
 pub fn resolve(packages: &Packages, request: &Request) -> Result<Resolution> {
-    let groups = groups(packages, request)?;
+    let groups = asked(packages, request)?;
     let wanted: Vec<Vec<Term<'_>>> = groups.iter().map(|(_, group)| group.clone()).collect();
     let marked: BTreeSet<Id> = thread::scope(|scope| {
         let mark = || Marker::new(packages, request).run(&wanted);
-        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, mark);
+        let thread = thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, mark);
         thread.map(|thread| thread.join().unwrap_or_default())
     })
     .map_err(|source| Error::Io {
@@ -94,10 +101,14 @@ pub fn resolve(packages: &Packages, request: &Request) -> Result<Resolution> {
     Ok(describe(packages, request, &groups, &chosen))
 }
 
-/// What is asked for, essential packages first. Each with its place among the requests.
+/// What is asked for, with its place among the requests; essential packages have none.
 type Asked<'p> = (Option<usize>, Vec<Term<'p>>);
 
-fn groups<'p>(packages: &'p Packages, request: &'p Request) -> Result<Vec<Asked<'p>>, Conflict> {
+/// All that is asked for, essential packages first.
+pub(crate) fn asked<'p>(
+    packages: &'p Packages,
+    request: &'p Request,
+) -> Result<Vec<Asked<'p>>, Conflict> {
     let mut groups = Vec::new();
     if request.essential {
         let newest = |id: &Id| packages.versions(packages.get(*id).name).first() == Some(id);
@@ -119,17 +130,26 @@ fn groups<'p>(packages: &'p Packages, request: &'p Request) -> Result<Vec<Asked<
     }
     let mut missing = Vec::new();
     for (place, wanted) in request.wanted.iter().enumerate() {
-        let terms = wanted.relations().filter_map(|relation| packages.term(relation));
+        let terms = wanted
+            .relations()
+            .filter_map(|relation| packages.term(relation));
         // Who asks for a package that there is means that one, as with apt.
         let terms = terms.map(|term| Term {
             real: !packages.versions(term.name).is_empty(),
             ..term
         });
         let group: Vec<Term<'_>> = terms.collect();
-        if group.iter().any(|term| packages.satisfying(*term).next().is_some()) {
-            groups.push((Some(place), group));
-        } else {
+        let allowed = |id| !request.exclude.contains(packages.text(id));
+        let mut found = group
+            .iter()
+            .flat_map(|term| packages.satisfying(*term))
+            .peekable();
+        if found.peek().is_none() {
             missing.push((place, explain_missing(packages, wanted)));
+        } else if !found.any(allowed) {
+            missing.push((place, format!("{wanted}: the request excludes it")));
+        } else {
+            groups.push((Some(place), group));
         }
     }
     if missing.is_empty() {
@@ -158,7 +178,7 @@ fn explain_missing(packages: &Packages, wanted: &crate::Wanted) -> String {
 }
 
 /// Whether all that is asked for is there, each name once, and every relation holds.
-fn is_sound(packages: &Packages, groups: &[Asked<'_>], chosen: &BTreeSet<Id>) -> bool {
+pub(crate) fn is_sound(packages: &Packages, groups: &[Asked<'_>], chosen: &BTreeSet<Id>) -> bool {
     let has = |term: &Term<'_>| packages.satisfying(*term).any(|id| chosen.contains(&id));
     let met = |group: &Vec<Term<'_>>| group.iter().any(has);
     let names: BTreeSet<Name> = chosen.iter().map(|id| packages.get(*id).name).collect();
@@ -171,7 +191,9 @@ fn is_sound(packages: &Packages, groups: &[Asked<'_>], chosen: &BTreeSet<Id>) ->
             negative.extend(packages.terms(&package.breaks));
             packages.groups(&package.pre_depends).iter().all(met)
                 && packages.groups(&package.depends).iter().all(met)
-                && !negative.iter().any(|term| packages.satisfying(*term).any(|id| other(&id)))
+                && !negative
+                    .iter()
+                    .any(|term| packages.satisfying(*term).any(|id| other(&id)))
         })
 }
 
@@ -194,7 +216,9 @@ fn describe(
 ) -> Resolution {
     let needs = |id: Id, field: &str| -> BTreeSet<Id> {
         let groups = packages.groups(field);
-        let found = groups.iter().flat_map(|group| satisfying(packages, group, chosen));
+        let found = groups
+            .iter()
+            .flat_map(|group| satisfying(packages, group, chosen));
         found.filter(|other| *other != id).collect()
     };
     let mut asking: BTreeMap<Id, BTreeSet<Option<usize>>> = BTreeMap::new();
@@ -217,7 +241,11 @@ fn describe(
     };
     let described = asking.into_iter().map(|(id, asking)| {
         let package = packages.get(id);
-        let architecture = if package.all { "all" } else { packages.architecture() };
+        let architecture = if package.all {
+            "all"
+        } else {
+            packages.architecture()
+        };
         let chosen = Chosen {
             version: package.version.to_string(),
             architecture: architecture.to_owned(),

@@ -174,9 +174,9 @@ impl Archive<'_> {
         for (name, hit) in hit {
             let versions = self.packages.versions(name).iter().copied();
             let versions = versions.filter(|id| !hit.contains(id)).collect();
-            let versions_hit = term.versions.map(|(operator, version)| {
-                format!("other than ({} {version})", operator.as_str())
-            });
+            let versions_hit = term
+                .versions
+                .map(|(operator, version)| format!("other than ({} {version})", operator.as_str()));
             let text = match (name == term.name, versions_hit) {
                 (true, Some(text)) => text,
                 (true, None) => "in no version".to_owned(),
@@ -200,7 +200,11 @@ impl Interner for Archive<'_> {
 
     fn display_solvable(&self, id: SolvableId) -> impl Display + '_ {
         let package = self.packages.get(package(id));
-        format!("{} {}", self.packages.names.text(package.name), package.version)
+        format!(
+            "{} {}",
+            self.packages.names.text(package.name),
+            package.version
+        )
     }
 
     fn display_merged_solvables(&self, ids: &[SolvableId]) -> impl Display + '_ {
@@ -212,7 +216,11 @@ impl Interner for Archive<'_> {
             .map(|id| &*self.packages.get(package(*id)).version)
             .collect();
         let versions: Vec<&str> = versions.into_iter().collect();
-        format!("{} {}", self.packages.text(package(*first)), versions.join(" | "))
+        format!(
+            "{} {}",
+            self.packages.text(package(*first)),
+            versions.join(" | ")
+        )
     }
 
     fn display_name(&self, name: NameId) -> impl Display + '_ {
@@ -265,7 +273,11 @@ impl DependencyProvider for Archive<'_> {
             candidates: versions.collect(),
             ..Candidates::default()
         };
-        if self.request.exclude.contains(self.packages.names.text(name)) {
+        if self
+            .request
+            .exclude
+            .contains(self.packages.names.text(name))
+        {
             let all = std::mem::take(&mut candidates.candidates);
             candidates.excluded = all.into_iter().map(|id| (id, StringId(0))).collect();
         }

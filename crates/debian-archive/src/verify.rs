@@ -110,7 +110,9 @@ fn issuer(signature: &Signature) -> String {
     let fingerprint = fingerprint.first().map(ToString::to_string);
     let id = signature.issuer_key_id();
     let id = id.first().map(ToString::to_string);
-    fingerprint.or(id).unwrap_or_else(|| "unnamed key".to_owned())
+    fingerprint
+        .or(id)
+        .unwrap_or_else(|| "unnamed key".to_owned())
 }
 
 /// Whether a signature says that it was made by this key.
@@ -133,7 +135,10 @@ fn fresh(signature: &Signature, now: u32) -> Result<(), String> {
         HashAlgorithm::Sha3_256,
         HashAlgorithm::Sha3_512,
     ];
-    if !signature.hash_alg().is_some_and(|hash| strong.contains(&hash)) {
+    if !signature
+        .hash_alg()
+        .is_some_and(|hash| strong.contains(&hash))
+    {
         return Err("a signature over a weak hash".to_owned());
     }
     let created = signature.created().map(Timestamp::as_secs);
@@ -142,7 +147,12 @@ fn fresh(signature: &Signature, now: u32) -> Result<(), String> {
         return Err("a signature made in the future; is the clock right?".to_owned());
     }
     let lasts = signature.signature_expiration_time();
-    ends(created, lasts.map(|lasts| lasts.as_secs()), now, "the signature")
+    ends(
+        created,
+        lasts.map(|lasts| lasts.as_secs()),
+        now,
+        "the signature",
+    )
 }
 
 /// Whether what began at `created` and lasts so long, zero standing for ever, has ended.
@@ -177,7 +187,9 @@ fn valid_primary(key: &SignedPublicKey, now: u32) -> Result<&Signature, String> 
     let direct = newest(direct, now, own);
     let named = key.details.users.iter().filter_map(|user| {
         let own = |signature: &Signature| {
-            signature.verify_certification(primary, Tag::UserId, &user.id).is_ok()
+            signature
+                .verify_certification(primary, Tag::UserId, &user.id)
+                .is_ok()
         };
         newest(&user.signatures, now, own)
     });
@@ -208,8 +220,7 @@ fn signing_subkey(
     valid_primary(key, now)?;
     let (primary, own) = (&key.primary_key, &subkey.key);
     let checks = |signature: &Signature| signature.verify_subkey_binding(primary, own).is_ok();
-    let revokes =
-        |signature: &&Signature| signature.typ() == Some(SignatureType::SubkeyRevocation);
+    let revokes = |signature: &&Signature| signature.typ() == Some(SignatureType::SubkeyRevocation);
     if subkey.signatures.iter().filter(revokes).any(checks) {
         return Err("the subkey is revoked".to_owned());
     }

@@ -37,18 +37,33 @@ fn forky() {
     ] {
         let started = Instant::now();
         let archive = Archive::open(&fetcher, &opening("forky", &keyring)).unwrap();
-        println!("{:?}: opened with keys of {}", started.elapsed(), keyring.from());
+        println!(
+            "{:?}: opened with keys of {}",
+            started.elapsed(),
+            keyring.from()
+        );
         assert_eq!(archive.release.codename, "forky");
         signers.push(archive.signers.clone());
-        let packages = archive.packages(&store, &["main".to_owned()], "amd64").unwrap();
+        let packages = archive
+            .packages(&store, &["main".to_owned()], "amd64")
+            .unwrap();
         println!("{:?}: {} packages", started.elapsed(), packages.len());
         assert!(packages.len() > 50_000);
         let request = Request::new(["python3.14", "git"]).unwrap();
         let resolution = resolve(&packages, &request).unwrap();
-        println!("{:?}: {} chosen", started.elapsed(), resolution.packages.len());
+        println!(
+            "{:?}: {} chosen",
+            started.elapsed(),
+            resolution.packages.len()
+        );
         assert!(resolution.packages["bash"].essential);
-        println!("signers {:?}, warnings {:?}", archive.signers, archive.warnings);
-        let missing = archive.packages(&store, &["mein".to_owned()], "amd64").unwrap_err();
+        println!(
+            "signers {:?}, warnings {:?}",
+            archive.signers, archive.warnings
+        );
+        let missing = archive
+            .packages(&store, &["mein".to_owned()], "amd64")
+            .unwrap_err();
         assert!(missing.to_string().contains("main"), "{missing}");
     }
     assert_eq!(signers[0], signers[1]);
@@ -78,7 +93,11 @@ fn a_changed_file_is_refused() {
     assert!(signed.text.starts_with("Origin: Debian"));
 
     let text = String::from_utf8(good).unwrap();
-    let changed = text.replacen("main/binary-amd64/Packages.xz", "main/binary-amd64/Packages.xy", 1);
+    let changed = text.replacen(
+        "main/binary-amd64/Packages.xz",
+        "main/binary-amd64/Packages.xy",
+        1,
+    );
     let error = verdict(changed.as_bytes(), now).unwrap_err();
     assert!(matches!(error, Error::Signature { .. }), "{error}");
     assert!(error.to_string().contains("bad signature"), "{error}");
@@ -89,11 +108,18 @@ fn a_changed_file_is_refused() {
         assert!(matches!(error, Error::Release { .. }), "{error}");
     }
     let unsigned = text.split("\n\n").nth(1).unwrap();
-    assert!(matches!(verdict(unsigned.as_bytes(), now), Err(Error::Release { .. })));
+    assert!(matches!(
+        verdict(unsigned.as_bytes(), now),
+        Err(Error::Release { .. })
+    ));
 
     // The keys of 2025 have not begun in 2001, and have ended in 2060.
-    let early = verdict(text.as_bytes(), 1_000_000_000).unwrap_err().to_string();
+    let early = verdict(text.as_bytes(), 1_000_000_000)
+        .unwrap_err()
+        .to_string();
     assert!(early.contains("future"), "{early}");
-    let late = verdict(text.as_bytes(), 2_850_000_000).unwrap_err().to_string();
+    let late = verdict(text.as_bytes(), 2_850_000_000)
+        .unwrap_err()
+        .to_string();
     assert!(late.contains("expired"), "{late}");
 }

@@ -38,11 +38,16 @@ impl Apt {
         fs::write(root.join("var/lib/dpkg/status"), "").unwrap();
         let dump = run(Command::new("apt-config").arg("dump"))?;
         let transport = ["Acquire::http", "Acquire::ftp", "Acquire::Retries"];
-        let kept = dump.lines().filter(|line| transport.iter().any(|start| line.starts_with(start)));
+        let kept = dump
+            .lines()
+            .filter(|line| transport.iter().any(|start| line.starts_with(start)));
         let mut settings: Vec<String> = kept.map(str::to_owned).collect();
         settings.extend([
             format!("Dir \"{}\";", root.display()),
-            format!("Dir::State::status \"{}/var/lib/dpkg/status\";", root.display()),
+            format!(
+                "Dir::State::status \"{}/var/lib/dpkg/status\";",
+                root.display()
+            ),
             "APT::Architecture \"amd64\";".to_owned(),
             "APT::Architectures { \"amd64\"; };".to_owned(),
             "APT::Sandbox::User \"root\";".to_owned(),
@@ -59,7 +64,10 @@ impl Apt {
             "$(REPO_URI)",
             "Created-By: Packages",
         ]))?;
-        let mut mirrors: Vec<&str> = targets.lines().map(|line| line.trim_end_matches('/')).collect();
+        let mut mirrors: Vec<&str> = targets
+            .lines()
+            .map(|line| line.trim_end_matches('/'))
+            .collect();
         mirrors.sort_by_key(|uri| (!uri.ends_with("/debian"), *uri));
         mirrors.dedup();
         let apt = Self { folder };
@@ -69,7 +77,10 @@ impl Apt {
             fs::write(apt.folder.path().join("etc/apt/sources.list"), source).unwrap();
             fs::create_dir_all(apt.folder.path().join("etc/apt/trusted.gpg.d")).unwrap();
             let keys = "/usr/share/keyrings/debian-archive-keyring.gpg";
-            let _ = fs::copy(keys, apt.folder.path().join("etc/apt/trusted.gpg.d/debian.gpg"));
+            let _ = fs::copy(
+                keys,
+                apt.folder.path().join("etc/apt/trusted.gpg.d/debian.gpg"),
+            );
             match apt.get(&["-qq", "--error-on=any", "update"]) {
                 Ok(_) => return Ok(apt),
                 Err(error) => told = error,
@@ -86,7 +97,12 @@ impl Apt {
 
     /// What apt would install: version by name.
     fn plan(&self, wanted: &[&str]) -> Result<BTreeMap<String, String>, String> {
-        let first = ["--simulate", "--no-install-recommends", "install", "?essential"];
+        let first = [
+            "--simulate",
+            "--no-install-recommends",
+            "install",
+            "?essential",
+        ];
         let plan = self.get(&[&first[..], wanted].concat())?;
         let chosen = plan.lines().filter_map(|line| {
             let mut words = line.strip_prefix("Inst ")?.split(' ');
@@ -105,12 +121,18 @@ impl Apt {
 }
 
 fn run(command: &mut Command) -> Result<String, String> {
-    let done = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    let done = command
+        .output()
+        .map_err(|error| format!("{command:?}: {error}"))?;
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     if done.status.success() {
         Ok(text(&done.stdout))
     } else {
-        Err(format!("{command:?}: {}{}", text(&done.stdout), text(&done.stderr)))
+        Err(format!(
+            "{command:?}: {}{}",
+            text(&done.stdout),
+            text(&done.stderr)
+        ))
     }
 }
 
@@ -126,7 +148,9 @@ fn closures_equal_apts() {
     };
     let mut packages = Packages::new("amd64");
     let file = fs::File::open(apt.packages_file()).unwrap();
-    packages.read("Packages", BufReader::with_capacity(1 << 20, file)).unwrap();
+    packages
+        .read("Packages", BufReader::with_capacity(1 << 20, file))
+        .unwrap();
 
     let mut wrong = Vec::new();
     let mut compared = 0;
@@ -136,17 +160,23 @@ fn closures_equal_apts() {
         let ours = resolve(&packages, &Request::new(&wanted).unwrap());
         let ours = ours.map(|resolution| {
             let all = resolution.packages.into_iter();
-            all.map(|(name, chosen)| (name, chosen.version)).collect::<BTreeMap<_, _>>()
+            all.map(|(name, chosen)| (name, chosen.version))
+                .collect::<BTreeMap<_, _>>()
         });
         match (ours, theirs) {
             (Ok(ours), Ok(theirs)) if ours == theirs => println!("{:4} {set}", ours.len()),
             (Ok(ours), Ok(theirs)) => {
                 let but = |a: &BTreeMap<String, String>, b: &BTreeMap<String, String>| {
-                    let more = a.iter().filter(|(name, version)| b.get(*name) != Some(version));
-                    more.map(|(name, version)| format!("{name}={version}")).collect::<Vec<_>>()
+                    let more = a
+                        .iter()
+                        .filter(|(name, version)| b.get(*name) != Some(version));
+                    more.map(|(name, version)| format!("{name}={version}"))
+                        .collect::<Vec<_>>()
                 };
                 let (more, less) = (but(&ours, &theirs), but(&theirs, &ours));
-                wrong.push(format!("{set}:\n  only ours: {more:?}\n  only apt's: {less:?}"));
+                wrong.push(format!(
+                    "{set}:\n  only ours: {more:?}\n  only apt's: {less:?}"
+                ));
             }
             (Err(ours), Err(_)) => println!("none {set}: {ours}"),
             (Err(ours), Ok(_)) => wrong.push(format!("{set}: {ours}")),
@@ -155,5 +185,10 @@ fn closures_equal_apts() {
         compared += 1;
     }
     assert!(compared > 20);
-    assert!(wrong.is_empty(), "{} of {compared} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {compared} differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }

@@ -17,7 +17,10 @@ pub fn at(setting: &str, template: &str, time: &str) -> Result<Place> {
     if template.contains(MARK) {
         Place::parse(setting, &template.replace(MARK, time))
     } else {
-        Place::parse(setting, &format!("{}/{time}", template.trim_end_matches('/')))
+        Place::parse(
+            setting,
+            &format!("{}/{time}", template.trim_end_matches('/')),
+        )
     }
 }
 
@@ -47,8 +50,14 @@ mod tests {
     fn templates() {
         let time = "20261030T080801Z";
         let at = |template: &str| at("t", template, time).unwrap().to_string();
-        assert_eq!(at("http://s.test/debian"), format!("http://s.test/debian/{time}/"));
-        assert_eq!(at("http://s.test/@SNAPSHOTID@/d/"), format!("http://s.test/{time}/d/"));
+        assert_eq!(
+            at("http://s.test/debian"),
+            format!("http://s.test/debian/{time}/")
+        );
+        assert_eq!(
+            at("http://s.test/@SNAPSHOTID@/d/"),
+            format!("http://s.test/{time}/d/")
+        );
         let own = |address: &str| template(&Place::parse("t", address).unwrap());
         let found = own("http://u:p@s.test/archive/20250101T000000Z/debian").unwrap();
         assert_eq!(found, format!("http://u:p@s.test/archive/{MARK}/debian/"));
