@@ -278,8 +278,9 @@ impl DependencyProvider for Archive<'_> {
             .exclude
             .contains(self.packages.names.text(name))
         {
-            let all = std::mem::take(&mut candidates.candidates);
-            candidates.excluded = all.into_iter().map(|id| (id, StringId(0))).collect();
+            // They stay candidates, so that an explanation can name them.
+            let all = candidates.candidates.iter();
+            candidates.excluded = all.map(|id| (*id, StringId(0))).collect();
         }
         Some(candidates)
     }
