@@ -5,13 +5,16 @@
 
 mod archive;
 mod build;
+mod edit;
 mod engine;
 mod image;
 mod layer_verb;
 mod load;
+mod lock_verb;
 mod options;
 mod progress;
 mod run;
+mod summary;
 mod table;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +34,11 @@ enum Verb {
     Archive(archive::Args),
     Load(load::Args),
     Run(run::Args),
+    Lock(lock_verb::Args),
+    /// Adds packages to a layer of an edition, and locks it.
+    Add(edit::Args),
+    /// Removes packages from a layer of an edition, and locks it.
+    Remove(edit::Args),
 }
 
 fn main() -> std::process::ExitCode {
@@ -40,6 +48,9 @@ fn main() -> std::process::ExitCode {
         Verb::Archive(args) => archive::run(&args),
         Verb::Load(args) => load::run(&args),
         Verb::Run(args) => run::run(&args),
+        Verb::Lock(args) => lock_verb::run(&args),
+        Verb::Add(args) => edit::add(&args),
+        Verb::Remove(args) => edit::remove(&args),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,

@@ -15,8 +15,8 @@ pub struct Release {
     pub suite: String,
     /// `Codename`, such as `forky`.
     pub codename: String,
-    /// `Date`.
-    pub date: Timestamp,
+    /// `Date` (RFC 3339, UTC).
+    pub date: String,
     /// `Valid-Until`.
     pub valid_until: Option<Timestamp>,
     /// `Architectures`.
@@ -39,7 +39,7 @@ impl Release {
         let stanza = Stanza::parse(text.as_bytes())?;
         let text = |field: &str| stanza.get(field).unwrap_or_default().to_owned();
         let words = |field: &str| text(field).split_whitespace().map(str::to_owned).collect();
-        let date = date("Date", &text("Date"))?;
+        let date = date("Date", &text("Date"))?.to_string();
         let valid_until = stanza.get("Valid-Until");
         let mut indexes = BTreeMap::new();
         let lines = stanza.joined("SHA256").ok_or("no SHA256 field")?;
@@ -101,7 +101,7 @@ mod tests {
              SHA256:\n {digest} 12 main/binary-amd64/Packages.xz\n {digest}  0 main/x\n"
         );
         let release = Release::parse(&text).unwrap();
-        assert_eq!(release.date.to_string(), "2026-10-30T08:08:01Z");
+        assert_eq!(release.date, "2026-10-30T08:08:01Z");
         assert_eq!(
             release.valid_until.unwrap().to_string(),
             "2026-11-06T08:08:01Z"

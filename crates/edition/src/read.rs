@@ -191,13 +191,22 @@ impl Edition {
         let shown = path.display().to_string();
         let text = lock::utf8(&shown, bytes)
             .map_err(|problem| Error::Malformed(Problems(vec![*problem])))?;
+        Self::parse_at(&text, path)
+    }
+
+    /// As [`Edition::read`], with the text given that the file at `path` has or is to have.
+    ///
+    /// # Errors
+    /// As [`Edition::read`].
+    pub fn parse_at(text: &str, path: &Path) -> Result<Self> {
+        let shown = path.display().to_string();
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let reading = Reading {
             files: vec![path.to_owned()],
             ..Reading::default()
         };
         let folder = path.parent().unwrap_or(Path::new(""));
-        reading.finish(&text, &shown, &name, Some(folder))
+        reading.finish(text, &shown, &name, Some(folder))
     }
 
     /// Parses the text of an edition that names no files. `name` is the edition's, and stands in

@@ -87,6 +87,14 @@ impl Lock {
         Self::parse(&text, &name)
     }
 
+    /// The lock as TOML: keys in the order of the types, entries in the order of the lists.
+    ///
+    /// # Errors
+    /// None for a lock that was parsed; a map with a key that TOML cannot write.
+    pub fn to_toml(&self) -> std::result::Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+
     /// The lock of the default edition, `starter`, which ships inside this crate.
     ///
     /// # Errors

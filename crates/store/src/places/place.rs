@@ -44,6 +44,12 @@ impl Place {
         Ok(Self(url))
     }
 
+    /// The address as a text with its credentials, for a program that is to use it. Never for
+    /// messages.
+    pub fn with_credentials(&self) -> String {
+        self.0.to_string()
+    }
+
     /// The address, credentials included.
     pub(crate) fn url(&self) -> &Url {
         &self.0

@@ -1,0 +1,121 @@
+//! What can go wrong between an edition and its lock.
+
+use std::path::PathBuf;
+
+/// The result of resolving.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an edition has no lock.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The Python requirements cannot be met together.
+    #[error(
+        "the edition's Python packages do not resolve\n{explanation}{}",
+        written(lines)
+    )]
+    Python {
+        /// The resolver's own words.
+        explanation: String,
+        /// The edition's lines that it speaks of.
+        lines: Vec<String>,
+    },
+    /// The Debian packages cannot be had together.
+    #[error(
+        "the edition's Debian packages do not resolve\n{explanation}{}",
+        written(lines)
+    )]
+    Debian {
+        /// The resolver's own words.
+        explanation: String,
+        /// The edition's lines that it speaks of.
+        lines: Vec<String>,
+    },
+    /// The archive could not be read or trusted.
+    #[error(transparent)]
+    Archive(#[from] debian_archive::Error),
+    /// A package has no wheel for the interpreter.
+    #[error(
+        "{package} has no wheel for this Python and platform\n\
+         hint: ask for another version of it, or leave it out"
+    )]
+    NoWheel {
+        /// Name and version.
+        package: String,
+    },
+    /// A file that should be a PEP 751 lock is none, or not a usable one.
+    #[error("{file}: {problem}")]
+    Pylock {
+        /// Which file.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// There is no pinned uv for this machine.
+    #[error("no uv is pinned for this kind of machine; set {variable} to the path of one")]
+    NoUv {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// A wheel that Strata itself needs is not what it should be.
+    #[error("{file}: {problem}")]
+    Wheel {
+        /// Which one.
+        file: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The interpreter is not among the packages.
+    #[error("{place}: Python {version} is wanted, but no layer asks for Debian's python{version}")]
+    NoInterpreter {
+        /// Where the edition says so.
+        place: String,
+        /// The version.
+        version: String,
+    },
+    /// Something that an edition can say and that cannot be locked yet.
+    #[error("{place}: {what} cannot be locked yet")]
+    NotYet {
+        /// Where the edition says so.
+        place: String,
+        /// What.
+        what: &'static str,
+    },
+    /// An artifact is not what the edition says.
+    #[error("{place}: {file}: expected sha256 {expected}, found {found}")]
+    Digest {
+        /// Where the edition says so.
+        place: String,
+        /// The file.
+        file: String,
+        /// In the edition.
+        expected: String,
+        /// Of the file.
+        found: String,
+    },
+    /// The store failed, or fetching into it.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A lock that was made does not hold together.
+    #[error("the lock that came out does not hold together: {0}")]
+    Lock(#[from] lock::Error),
+    /// The lock could not be written as TOML.
+    #[error("cannot write the lock as TOML: {0}")]
+    Write(#[from] toml::ser::Error),
+    /// A file could not be read or written, or a program not started.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+fn written(lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let list: String = lines.iter().map(|line| format!("\n  {line}")).collect();
+    format!("\nwhat the edition says of them:{list}")
+}

@@ -1,0 +1,20 @@
+//! From an edition to its lock: every artifact that the edition comes to, chosen and named.
+//!
+//! Debian packages are chosen by `debian-archive`, Python packages by uv, a program that is fetched and
+//! pinned like any artifact. What an earlier lock has and the edition still allows is kept.
+
+mod debian;
+mod error;
+mod kept;
+mod pylock;
+mod python;
+mod resolve;
+mod sources;
+mod summary;
+mod tags;
+mod uv;
+
+pub use error::{Error, Result};
+pub use kept::Kept;
+pub use resolve::{Options, Update, resolve};
+pub use summary::{Change, Summary, summary};

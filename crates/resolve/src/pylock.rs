@@ -1,0 +1,139 @@
+//! Lock files of Python packages (PEP 751), as far as they name wheels of an index.
+
+use std::{collections::BTreeMap, fmt::Write, path::Path};
+
+use edition::normalised;
+use lock::Sha256;
+use serde::Deserialize;
+
+use crate::{Error, Result, tags::Tags};
+
+/// A wheel that was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    /// Version (PEP 440).
+    pub(crate) version: String,
+    /// File name.
+    pub(crate) filename: String,
+    /// In bytes.
+    pub(crate) size: u64,
+    /// Of the file.
+    pub(crate) sha256: Sha256,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct File {
+    lock_version: String,
+    #[serde(default)]
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: Option<String>,
+    #[serde(default)]
+    wheels: Vec<Wheel>,
+}
+
+#[derive(Deserialize)]
+struct Wheel {
+    name: Option<String>,
+    url: Option<String>,
+    path: Option<String>,
+    size: Option<u64>,
+    #[serde(default)]
+    hashes: BTreeMap<String, String>,
+}
+
+impl Wheel {
+    fn filename(&self) -> Option<String> {
+        let last = |text: &String| {
+            let text = text.split(['?', '#']).next().unwrap_or_default();
+            let name = text.rsplit('/').next().unwrap_or_default();
+            percent_encoding::percent_decode_str(name)
+                .decode_utf8_lossy()
+                .into_owned()
+        };
+        self.name
+            .clone()
+            .or_else(|| self.url.as_ref().map(last))
+            .or_else(|| self.path.as_ref().map(last))
+    }
+}
+
+/// Reads a `pylock.toml` and chooses of each package's wheels the one that the interpreter likes
+/// best: normalised name to wheel.
+///
+/// # Errors
+/// A file that is none; a package without a wheel that fits, or whose size or sha256 is not told.
+pub(crate) fn read(path: &Path, tags: &Tags) -> Result<BTreeMap<String, Chosen>> {
+    let shown = path.display().to_string();
+    let bad = |problem: String| Error::Pylock {
+        file: shown.clone(),
+        problem,
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
+    let file: File = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
+    if !file.lock_version.starts_with("1.") {
+        return Err(bad(format!(
+            "expected lock-version 1.x, found {:?}",
+            file.lock_version
+        )));
+    }
+    let mut chosen = BTreeMap::new();
+    for package in file.packages {
+        let name = normalised(&package.name);
+        let version = package.version.clone().ok_or_else(|| {
+            bad(format!(
+                "{name}: no version: only packages of an index will do"
+            ))
+        })?;
+        let best = package
+            .wheels
+            .iter()
+            .filter_map(|wheel| {
+                let filename = wheel.filename()?;
+                Some((tags.rank(&filename)?, filename, wheel))
+            })
+            .min_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+        let Some((_, filename, wheel)) = best else {
+            return Err(Error::NoWheel {
+                package: format!("{name} {version}"),
+            });
+        };
+        let sha256 = wheel
+            .hashes
+            .get("sha256")
+            .and_then(|hash| hash.parse().ok());
+        let (Some(size), Some(sha256)) = (wheel.size, sha256) else {
+            return Err(bad(format!(
+                "{filename}: the index tells no size or no sha256"
+            )));
+        };
+        let wheel = Chosen {
+            version,
+            filename,
+            size,
+            sha256,
+        };
+        if chosen.insert(name.clone(), wheel).is_some() {
+            return Err(bad(format!("{name} stands twice")));
+        }
+    }
+    Ok(chosen)
+}
+
+/// A `pylock.toml` with names and versions alone: what uv is to keep to where it can.
+pub(crate) fn preferences(versions: &BTreeMap<String, String>) -> String {
+    let mut text = "lock-version = \"1.0\"\ncreated-by = \"strata\"\n".to_owned();
+    for (name, version) in versions {
+        // Both were read from a lock, whose names and versions have no quotes in them.
+        let _ = write!(
+            text,
+            "\n[[packages]]\nname = {name:?}\nversion = {version:?}\n"
+        );
+    }
+    text
+}

@@ -1,0 +1,279 @@
+//! The Python environment: one resolution for all layers, then each package to the lowest layer that
+//! needs it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use edition::{Edition, Requirement, RequirementFrom, Spanned};
+use lock::{LayerName, Wheel};
+
+use crate::{
+    Error, Result, Update,
+    pylock::{self, Chosen},
+    tags::{GLIBC, Tags},
+    uv::Uv,
+};
+
+/// What one run of uv is asked.
+struct Question<'q> {
+    requirements: &'q [String],
+    constraints: &'q [String],
+    /// Versions to stay at where they still do.
+    keep: &'q BTreeMap<String, String>,
+    update: &'q Update,
+    dependencies: bool,
+}
+
+/// Resolves requirements for one edition's interpreter.
+pub(crate) struct Python<'p> {
+    uv: &'p Uv,
+    edition: &'p Edition,
+    tags: Tags,
+    scratch: &'p Path,
+}
+
+impl<'p> Python<'p> {
+    pub(crate) fn new(uv: &'p Uv, edition: &'p Edition, scratch: &'p Path) -> Self {
+        Self {
+            uv,
+            edition,
+            tags: Tags::new(edition.python.version.value),
+            scratch,
+        }
+    }
+
+    /// The wheels of all layers, each in the lowest that needs it, by layer and name.
+    pub(crate) fn wheels(
+        &self,
+        keep: &BTreeMap<String, String>,
+        update: &Update,
+    ) -> Result<Vec<Wheel>> {
+        for (_, line) in self.edition.requirements() {
+            if !matches!(line.from, RequirementFrom::Index(_)) {
+                return Err(not_yet(line, "a wheel from elsewhere than the index"));
+            }
+        }
+        if let Some((_, index)) = self.edition.indexes.first_key_value() {
+            return Err(not_yet(index, "an index of its own"));
+        }
+        let limits: Vec<String> = self
+            .edition
+            .constraints()
+            .map(|(_, line)| line.text.clone())
+            .collect();
+        let all: Vec<String> = self
+            .edition
+            .requirements()
+            .map(|(_, line)| line.text.clone())
+            .collect();
+        if all.is_empty() {
+            return Ok(Vec::new());
+        }
+        let solution = match &self.edition.python.pylock {
+            Some(path) => pylock::read(&path.value, &self.tags)?,
+            None => self.ask(Question {
+                requirements: &all,
+                constraints: &limits,
+                keep,
+                update,
+                dependencies: true,
+            })?,
+        };
+        let requested: BTreeSet<&str> = self
+            .edition
+            .requirements()
+            .map(|(_, line)| line.name.as_str())
+            .collect();
+        let pins: Vec<String> = solution
+            .iter()
+            .map(|(name, wheel)| format!("{name}=={}", wheel.version))
+            .collect();
+        let none = BTreeMap::new();
+        let (mut wheels, mut placed, mut below) = (Vec::new(), BTreeSet::new(), Vec::new());
+        let layers: BTreeSet<LayerName> = self
+            .edition
+            .requirements()
+            .map(|(layer, _)| layer)
+            .collect();
+        for layer in &layers {
+            let own = self.edition.requirements().filter(|(of, _)| of == layer);
+            below.extend(own.map(|(_, line)| line.text.clone()));
+            let reached: BTreeSet<String> = if Some(layer) == layers.last() {
+                solution.keys().cloned().collect()
+            } else {
+                let part = self.ask(Question {
+                    requirements: &below,
+                    constraints: &pins,
+                    keep: &none,
+                    update: &Update::Nothing,
+                    dependencies: true,
+                })?;
+                part.into_keys().collect()
+            };
+            for name in reached {
+                let Some(wheel) = solution.get(&name) else {
+                    continue;
+                };
+                if placed.insert(name.clone()) {
+                    let requested = requested.contains(name.as_str());
+                    wheels.push(locked(*layer, name, wheel, requested));
+                }
+            }
+        }
+        Ok(wheels)
+    }
+
+    /// The wheel of one project, without what it depends on.
+    pub(crate) fn single(
+        &self,
+        requirement: &Requirement,
+        keep: &BTreeMap<String, String>,
+        update: &Update,
+    ) -> Result<Chosen> {
+        let mut found = self.ask(Question {
+            requirements: std::slice::from_ref(&requirement.text),
+            constraints: &[],
+            keep,
+            update,
+            dependencies: false,
+        })?;
+        found
+            .remove(&requirement.name)
+            .ok_or_else(|| Error::NoWheel {
+                package: requirement.name.clone(),
+            })
+    }
+
+    fn ask(&self, question: Question<'_>) -> Result<BTreeMap<String, Chosen>> {
+        let file = |name: &str, text: String| -> Result<PathBuf> {
+            let path = self.scratch.join(name);
+            fs::write(&path, text).map_err(|source| Error::Io {
+                path: path.clone(),
+                source,
+            })?;
+            Ok(path)
+        };
+        let lines = |lines: &[String]| {
+            lines
+                .iter()
+                .map(|line| format!("{line}\n"))
+                .collect::<String>()
+        };
+        let input = file("requirements.in", lines(question.requirements))?;
+        let limits = file("constraints.txt", lines(question.constraints))?;
+        // uv stays at the versions of the file that it is to write.
+        let output = file("pylock.toml", pylock::preferences(question.keep))?;
+        let version = self.edition.python.version.value;
+        let shown = |path: &Path| path.display().to_string();
+        let mut arguments: Vec<String> = [
+            "pip",
+            "compile",
+            "--quiet",
+            "--no-config",
+            "--format",
+            "pylock.toml",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        arguments.extend([shown(&input), "--constraints".to_owned(), shown(&limits)]);
+        arguments.extend(["--output-file".to_owned(), shown(&output)]);
+        arguments.extend([
+            "--python-version".to_owned(),
+            format!("{}.{}", version.major, version.minor),
+        ]);
+        arguments.extend(["--only-binary".to_owned(), ":all:".to_owned()]);
+        if version.free_threaded {
+            // uv knows no free-threaded target: asked for all platforms it names all wheels.
+            arguments.push("--universal".to_owned());
+        } else {
+            arguments.extend([
+                "--python-platform".to_owned(),
+                format!("x86_64-manylinux_2_{GLIBC}"),
+            ]);
+        }
+        if let Some(newest) = &self.edition.python.exclude_newer {
+            arguments.extend(["--exclude-newer".to_owned(), newest.value.clone()]);
+        }
+        for (name, newest) in self.dates() {
+            arguments.extend([
+                "--exclude-newer-package".to_owned(),
+                format!("{name}={newest}"),
+            ]);
+        }
+        match question.update {
+            Update::Nothing => {}
+            Update::All => arguments.push("--upgrade".to_owned()),
+            Update::Names(names) => {
+                for name in names {
+                    arguments.extend(["--upgrade-package".to_owned(), name.clone()]);
+                }
+            }
+        }
+        if !question.dependencies {
+            arguments.push("--no-deps".to_owned());
+        }
+        self.uv
+            .run(&arguments)
+            .map_err(|error| self.located(error))?;
+        pylock::read(&output, &self.tags)
+    }
+
+    /// Dates of layers, by the packages that they name.
+    fn dates(&self) -> BTreeMap<&str, &str> {
+        let mut dates = BTreeMap::new();
+        for layer in self.edition.layers.values() {
+            if let Some(newest) = &layer.exclude_newer {
+                dates.extend(
+                    layer
+                        .python
+                        .iter()
+                        .map(|line| (line.name.as_str(), newest.value.as_str())),
+                );
+            }
+        }
+        dates
+    }
+
+    /// Adds the edition's lines that uv's explanation speaks of.
+    fn located(&self, error: Error) -> Error {
+        let Error::Python { explanation, .. } = error else {
+            return error;
+        };
+        // Our own files stand for the edition in uv's words.
+        let folder = format!("{}/", self.scratch.display());
+        let explanation = explanation.replace(&folder, "");
+        let words: BTreeSet<String> = explanation
+            .split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)))
+            .map(|word| edition::normalised(word.trim_matches('.')))
+            .collect();
+        let requirements = self.edition.requirements().map(|(_, line)| line);
+        let lines = requirements.chain(self.edition.constraints().map(|(_, line)| line));
+        let lines = lines
+            .filter(|line| words.contains(&line.name))
+            .map(|line| format!("{}: {}", line.place, line.text))
+            .collect();
+        Error::Python { explanation, lines }
+    }
+}
+
+fn locked(layer: LayerName, name: String, wheel: &Chosen, requested: bool) -> Wheel {
+    Wheel {
+        layer,
+        name,
+        version: wheel.version.clone(),
+        filename: wheel.filename.clone(),
+        size: wheel.size,
+        sha256: wheel.sha256,
+        requested,
+    }
+}
+
+fn not_yet<T>(line: &Spanned<T>, what: &'static str) -> Error {
+    Error::NotYet {
+        place: line.place.to_string(),
+        what,
+    }
+}

@@ -1,0 +1,171 @@
+//! The whole of it: an edition and what an earlier lock has, to a lock.
+
+use std::{collections::BTreeSet, path::Path};
+
+use edition::{Edition, PythonSource};
+use lock::{DebianSuite, Lock, Python as Interpreter};
+use store::{Fetcher, Store};
+
+use crate::{Error, Kept, Result, debian, python::Python, sources, uv::Uv};
+
+/// What may change although the earlier lock still satisfies the edition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Update {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Everything.
+    All,
+    /// These packages, Debian's and Python's, and what they force.
+    Names(BTreeSet<String>),
+}
+
+impl Update {
+    /// Whether a package may change.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::All => true,
+            Self::Names(names) => names.contains(name),
+        }
+    }
+}
+
+/// How to resolve.
+#[derive(Debug, Clone)]
+pub struct Options<'o> {
+    /// What may change.
+    pub update: Update,
+    /// The edition's folder, which local files of the lock are relative to.
+    pub folder: &'o Path,
+    /// When the lock is made: its date, if anything in it is new.
+    pub now: jiff::Timestamp,
+}
+
+/// Resolves an edition. What `kept` has and the edition allows stays, but for what may change; a
+/// lock in which nothing changed keeps its dates too. Warnings come beside the lock.
+///
+/// # Errors
+/// See [`Error`].
+pub fn resolve(
+    store: &Store,
+    fetcher: &Fetcher,
+    edition: &Edition,
+    kept: &Kept,
+    options: &Options<'_>,
+) -> Result<(Lock, Vec<String>)> {
+    let mut warnings = Vec::new();
+    if let PythonSource::Standalone { url, .. } = &edition.python.source {
+        return Err(Error::NotYet {
+            place: url.place.to_string(),
+            what: "an interpreter from an archive",
+        });
+    }
+    let archive = debian::archive(
+        store,
+        fetcher,
+        edition,
+        options.now.as_second(),
+        &mut warnings,
+    )?;
+    let debs = debian::debs(&archive, edition, kept, &options.update)?;
+
+    let uv = Uv::get(store, fetcher)?;
+    let scratch = store.scratch("resolve")?;
+    let python = Python::new(&uv, edition, scratch.path());
+    let keep = &kept.python;
+    let wheels = python.wheels(keep, &options.update)?;
+    // A tree's wheel is no package of the environment: its version is kept by the tree's entry.
+    let mut trees = keep.clone();
+    for source in kept.whole.iter().flat_map(|lock| &lock.sources) {
+        if let (Some(project), Some(version)) = (&source.project, source.filename.split('-').nth(1))
+        {
+            trees.insert(project.clone(), version.to_owned());
+        }
+    }
+    let sources = sources::sources(edition, &python, &trees, &options.update, options.folder)?;
+
+    let mut owners: Vec<_> = edition
+        .owners
+        .iter()
+        .map(|owner| owner.value.clone())
+        .collect();
+    owners.sort_by(|one, other| one.path.cmp(&other.path));
+    let values = |map: &std::collections::BTreeMap<String, edition::Spanned<String>>| {
+        map.iter()
+            .map(|(name, value)| (name.clone(), value.value.clone()))
+            .collect()
+    };
+    let mut lock = Lock {
+        version: lock::VERSION,
+        edition: edition.name.clone(),
+        created: seconds(options.now),
+        platform: format!("linux/{}", edition.debian.architecture),
+        debian: DebianSuite {
+            suite: edition.debian.suite.value.clone(),
+            architecture: edition.debian.architecture.clone(),
+            components: edition.debian.components.clone(),
+            date: archive.release.date.clone(),
+        },
+        python: interpreter(edition, &debs)?,
+        image: lock::Image {
+            title: edition.image.title.clone(),
+            description: edition.image.description.clone(),
+            env: values(&edition.image.env),
+            labels: values(&edition.image.labels),
+        },
+        owners,
+        debs,
+        wheels,
+        sources,
+    };
+    if let Some(before) = &kept.whole {
+        let (created, date) = (lock.created.clone(), lock.debian.date.clone());
+        lock.debian.date = before.debian.date.clone();
+        lock.created = before.created.clone();
+        if lock != *before {
+            (lock.created, lock.debian.date) = (created, date);
+        }
+    }
+    // What was made here is held to the same rules as what is read.
+    let lock = Lock::parse(&lock.to_toml()?, &edition.name)?;
+    Ok((lock, warnings))
+}
+
+/// Whole seconds: a lock's date is for people.
+fn seconds(time: jiff::Timestamp) -> String {
+    jiff::Timestamp::from_second(time.as_second())
+        .unwrap_or(time)
+        .to_string()
+}
+
+fn interpreter(edition: &Edition, debs: &[lock::Deb]) -> Result<Interpreter> {
+    let wanted = edition.python.version.value;
+    let short = format!("{}.{}", wanted.major, wanted.minor);
+    let package = format!("python{short}");
+    let deb = debs
+        .iter()
+        .find(|deb| deb.name == package && !wanted.free_threaded)
+        .ok_or_else(|| Error::NoInterpreter {
+            place: edition.python.version.place.to_string(),
+            version: wanted.to_string(),
+        })?;
+    let upstream = deb
+        .version
+        .split_once(':')
+        .map_or(deb.version.as_str(), |(_, rest)| rest);
+    let upstream = upstream
+        .rsplit_once('-')
+        .map_or(upstream, |(version, _)| version);
+    let packages = format!("/usr/local/lib/python{short}/dist-packages");
+    Ok(Interpreter {
+        version: upstream.to_owned(),
+        tag: format!("cp{}{}", wanted.major, wanted.minor),
+        interpreter: format!("/usr/bin/{package}"),
+        purelib: packages.clone(),
+        platlib: packages,
+        scripts: "/usr/local/bin".to_owned(),
+        headers: format!("/usr/local/include/python{short}"),
+        data: "/usr/local".to_owned(),
+    })
+}

@@ -1,0 +1,206 @@
+//! `cargo xtask lock`: an edition to its lock.
+
+use std::{
+    collections::BTreeSet,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+use edition::{Edition, EditionFile, ListKind};
+use lock::{LayerName, Lock};
+use resolve::{Kept, Options, Update};
+use store::{Fetcher, Places, Store};
+
+use crate::{build, progress::Bars, summary};
+
+/// Resolves an edition and writes its lock.
+///
+/// What the lock has and the edition still allows stays as it is. Standard output has the summary of what
+/// changed.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cargo xtask lock\n  cargo xtask lock --update\n  \
+                  cargo xtask lock --update torch triton\n  cargo xtask lock --pin numpy=2.3.5\n  \
+                  cargo xtask lock --check"
+)]
+pub struct Args {
+    /// The edition, as in editions/<EDITION>.toml.
+    #[arg(default_value = "starter")]
+    edition: String,
+    /// Renew everything, or just these packages and what they force.
+    #[arg(long, num_args = 0.., value_name = "NAME")]
+    update: Option<Vec<String>>,
+    /// Take this version, and write the pin into the edition.
+    #[arg(long, value_name = "NAME=VERSION")]
+    pin: Vec<String>,
+    /// Write nothing; fail if the lock is not what this would write.
+    #[arg(long, conflicts_with_all = ["update", "pin"])]
+    check: bool,
+    #[command(flatten)]
+    options: LockOptions,
+}
+
+/// Options of all verbs that write locks.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LockOptions {
+    /// Use the store alone: fetch nothing.
+    #[arg(long)]
+    offline: bool,
+    /// The store's folder [default: STRATA_STORE, else the user's cache folder].
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let path = edition_path(&args.edition)?;
+    let mut update = match &args.update {
+        None => Update::Nothing,
+        Some(names) if names.is_empty() => Update::All,
+        Some(names) => Update::Names(names.iter().cloned().collect()),
+    };
+    let mut file = EditionFile::open(&path)?;
+    let mut pinned = BTreeSet::new();
+    for pin in &args.pin {
+        let Some((name, version)) = pin.split_once('=') else {
+            bail!("expected --pin NAME=VERSION, found {pin:?}");
+        };
+        let (layer, kind) = packaged(&path, name)?;
+        file.pin(layer, kind, name, version.trim_start_matches('='))?;
+        pinned.insert(name.to_owned());
+    }
+    if !pinned.is_empty() {
+        update = match update {
+            Update::All => Update::All,
+            Update::Names(names) => Update::Names(names.union(&pinned).cloned().collect()),
+            Update::Nothing => Update::Names(pinned),
+        };
+    }
+    lock(&file, &path, &update, args.check, &args.options)
+}
+
+/// Where the lock has a package, and of which kind it is there.
+fn packaged(edition: &Path, name: &str) -> Result<(LayerName, ListKind)> {
+    let lock = Lock::read(&edition.with_extension("lock"))?;
+    let normalised = edition::normalised(name);
+    let wheel = lock.wheels.iter().find(|wheel| wheel.name == normalised);
+    let deb = lock.debs.iter().find(|deb| deb.name == name);
+    match (wheel, deb) {
+        (Some(wheel), _) => Ok((wheel.layer, ListKind::Python)),
+        (None, Some(deb)) => Ok((deb.layer, ListKind::Debian)),
+        (None, None) => bail!(
+            "no package of the lock is called {name:?}; `cargo xtask add LAYER '{name}==VERSION'` adds one"
+        ),
+    }
+}
+
+/// Resolves the edition in `file`, writes its lock beside it, then the edition itself.
+pub fn lock(
+    file: &EditionFile,
+    path: &Path,
+    update: &Update,
+    check: bool,
+    options: &LockOptions,
+) -> Result<()> {
+    let lock_path = path.with_extension("lock");
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let edition = Edition::parse_at(file.text(), path)?;
+    let store = match &options.store {
+        Some(folder) => Store::open(folder)?,
+        None => Store::open_default()?,
+    };
+    let bars = std::sync::Arc::new(Bars::new());
+    let fetcher = Fetcher::new(
+        Places::from_env()?.with_local(folder),
+        bars.clone(),
+        options.offline,
+    );
+    let kept = Kept::read(&lock_path);
+    if let Some(problem) = &kept.problem {
+        store::Progress::warn(
+            bars.as_ref(),
+            &format!("the lock is made anew as far as it could not be read: {problem}"),
+        );
+    }
+    let resolving = Options {
+        update: update.clone(),
+        folder,
+        now: jiff::Timestamp::now(),
+    };
+    let (lock, warnings) = resolve::resolve(&store, &fetcher, &edition, &kept, &resolving)?;
+    for warning in &warnings {
+        store::Progress::warn(bars.as_ref(), warning);
+    }
+    let text = lock.to_toml()?;
+    let before = std::fs::read_to_string(&lock_path).unwrap_or_default();
+    let summary = resolve::summary(kept.whole.as_ref(), &lock);
+    summary::print(&summary, options.json)?;
+    if check {
+        if text != before {
+            bail!(
+                "{} is not what its edition comes to; `cargo xtask lock {}` renews it",
+                lock_path.display(),
+                edition.name
+            );
+        }
+        return Ok(());
+    }
+    if text != before {
+        write(&lock_path, &text)?;
+    }
+    // The edition last: a lock that was not made leaves it as it was.
+    file.save()?;
+    eprintln!(
+        "{} {}",
+        lock_path.display(),
+        if text == before {
+            "is unchanged"
+        } else {
+            "written"
+        }
+    );
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    // A lock that is a link stays one: what it leads to is replaced.
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut aside = tempfile::NamedTempFile::new_in(target.parent().unwrap_or(folder))
+        .with_context(|| format!("cannot write into {}", folder.display()))?;
+    aside.write_all(text.as_bytes())?;
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::Permissions::from_mode(0o644);
+        aside.as_file().set_permissions(mode)?;
+    }
+    aside
+        .persist(&target)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
+/// Where an edition's file is: a name in editions/, or a path that ends in .toml.
+pub fn edition_path(edition: &str) -> Result<PathBuf> {
+    if edition.ends_with(".toml") {
+        return Ok(PathBuf::from(edition));
+    }
+    let folder = build::root().join("editions");
+    let path = folder.join(format!("{edition}.toml"));
+    if path.exists() {
+        return Ok(path);
+    }
+    let mut known: Vec<String> = std::fs::read_dir(&folder)
+        .with_context(|| format!("cannot read {}", folder.display()))?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".toml").map(str::to_owned))
+        .collect();
+    known.sort();
+    bail!(
+        "no edition is called {edition:?} (there are: {})",
+        known.join(", ")
+    )
+}
