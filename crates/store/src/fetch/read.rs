@@ -17,6 +17,12 @@ impl Fetcher {
     /// file, gives no answer, or too large a file.
     pub fn read(&self, place: &Place, path: &str, limit: u64) -> Result<Vec<u8>> {
         let url = place.below(path);
+        if self.0.offline {
+            return Err(Error::Offline {
+                artifact: shown(&url),
+                more: 0,
+            });
+        }
         let failed = |answer: &str| Error::Read {
             address: shown(&url),
             answer: answer.to_owned(),
@@ -25,12 +31,6 @@ impl Fetcher {
             && url.scheme() == "file"
         {
             return read_file(&file, limit).map_err(|error| failed(&error.to_string()));
-        }
-        if self.0.offline {
-            return Err(Error::Offline {
-                artifact: shown(&url),
-                more: 0,
-            });
         }
         let mut patience = self.0.patience;
         loop {

@@ -164,6 +164,13 @@ impl Places {
             .collect()
     }
 
+    /// Puts a snapshot archive of Debian before all others: an address with `@SNAPSHOTID@` where
+    /// the time belongs, or without, and then the time is its last folder.
+    pub fn with_snapshot(mut self, template: impl Into<String>) -> Self {
+        self.snapshots.insert(0, template.into());
+        self
+    }
+
     /// Puts a Debian archive root before all others.
     pub fn with_debian_place(mut self, first: Place) -> Self {
         self.debian.retain(|place| *place != first);
