@@ -47,6 +47,33 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// No place has the suite.
+    #[error(
+        "no place has the Debian suite {suite}{}\n\
+         hint: set STRATA_DEBIAN_MIRROR to the root of an archive that has it",
+        tried.iter().map(|tried| format!("\n  {tried}")).collect::<String>()
+    )]
+    NoSuite {
+        /// The suite.
+        suite: String,
+        /// Each place that was asked, and its answer.
+        tried: Vec<String>,
+    },
+    /// No snapshot archive is known for a suite with a date.
+    #[error(
+        "no snapshot archive is known for {suite} at {date}: neither STRATA_DEBIAN_SNAPSHOT, nor apt's \
+         sources, nor the suite's Release file names one\n\
+         hint: set STRATA_DEBIAN_SNAPSHOT to its root, with @SNAPSHOTID@ where the date belongs"
+    )]
+    NoSnapshot {
+        /// The suite.
+        suite: String,
+        /// The date asked for.
+        date: String,
+    },
+    /// A date that is none.
+    #[error("expected a snapshot's date such as 20261030T080801Z or 2026-10-30, found {0:?}")]
+    Date(String),
     /// What was asked for cannot be had together.
     #[error(transparent)]
     Conflict(#[from] Conflict),

@@ -1,222 +1,142 @@
-//! The keys that a suite's signature is held against, and what it takes for one to count (RFC 9580).
+//! The keys that an archive's signatures are checked against. They come from a file that the user
+//! names, from the host's package of Debian's keys, or from that package itself, which is pinned
+//! here by its sha256: never from the archive whose signature is checked.
 
-use std::path::{Path, PathBuf};
+use std::{env, io::Read, path::Path};
 
-use pgp::{
-    composed::{CleartextSignedMessage, Deserializable, SignedPublicKey},
-    packet::{Signature, SignatureType},
-    types::{KeyDetails, Tag, Timestamp},
-};
+use debian::Package;
+use pgp::composed::{Deserializable, SignedPublicKey};
+use store::{Fetcher, Store};
 
 use crate::{Error, Result};
 
-/// Names a keyring of one's own.
-const VARIABLE: &str = "STRATA_DEBIAN_KEYRING";
-/// Where Debian's keyring package puts its keys.
-const FOLDER: &str = "/usr/share/keyrings";
-const FILES: [&str; 2] = ["debian-archive-keyring.pgp", "debian-archive-keyring.gpg"];
+/// The variable that names a file of keys.
+pub const KEYRING_VARIABLE: &str = "STRATA_DEBIAN_KEYRING";
 
-/// Public keys, and where they come from.
-#[derive(Debug)]
+/// Where the package `debian-archive-keyring` puts the keys, now and formerly.
+const PATHS: [&str; 2] = [
+    "usr/share/keyrings/debian-archive-keyring.pgp",
+    "usr/share/keyrings/debian-archive-keyring.gpg",
+];
+
+/// A keyring larger than this, in bytes, is none.
+const LARGEST: u64 = 16 << 20;
+
+/// OpenPGP keys (RFC 9580, section 10.1), and where they come from.
+#[derive(Debug, Clone)]
 pub struct Keyring {
-    name: String,
-    keys: Vec<SignedPublicKey>,
+    pub(crate) from: String,
+    pub(crate) keys: Vec<SignedPublicKey>,
 }
 
 impl Keyring {
-    /// The file that `STRATA_DEBIAN_KEYRING` names, else the host's `debian-archive-keyring`.
-    /// `None` when there is neither.
+    /// The keys in a file, binary or armoured. `from` stands in messages.
     ///
     /// # Errors
-    /// A file that cannot be read, or has no keys.
-    pub fn of_host() -> Result<Option<Self>> {
-        if let Some(path) = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) {
-            return Self::read(&PathBuf::from(path)).map(Some);
+    /// [`Error::Keyring`] when there is no key in it. Keys of kinds that are not known are passed
+    /// over: they vouch for nothing.
+    pub fn parse(from: &str, bytes: &[u8]) -> Result<Self> {
+        let wrong = |problem: String| Error::Keyring {
+            keyring: from.to_owned(),
+            problem,
+        };
+        let (keys, _) = SignedPublicKey::from_reader_many_buf(bytes)
+            .map_err(|error| wrong(error.to_string()))?;
+        let keys: Vec<SignedPublicKey> = keys.flatten().collect();
+        if keys.is_empty() {
+            return Err(wrong("it has no OpenPGP key".to_owned()));
         }
-        let files = FILES.iter().map(|file| Path::new(FOLDER).join(file));
-        match files.into_iter().find(|path| path.is_file()) {
-            Some(path) => Self::read(&path).map(Some),
-            None => Ok(None),
+        let from = from.to_owned();
+        Ok(Self { from, keys })
+    }
+
+    /// The keys to use on this machine: those of the file that `STRATA_DEBIAN_KEYRING` names, else
+    /// those of the host's keyring package, else those of the pinned one, which is fetched.
+    ///
+    /// # Errors
+    /// When the keys that are to be used cannot be read.
+    pub fn find(fetcher: &Fetcher, store: &Store) -> Result<Self> {
+        if let Some(path) = env::var_os(KEYRING_VARIABLE).filter(|path| !path.is_empty()) {
+            return Self::open(Path::new(&path));
+        }
+        let host = PATHS.iter().map(|path| Path::new("/").join(path));
+        match host.into_iter().find(|path| path.is_file()) {
+            Some(path) => Self::open(&path),
+            None => Self::pinned(fetcher, store),
         }
     }
 
-    /// The keys of a file, binary or armored.
+    /// The keys in a file of this machine.
     ///
     /// # Errors
-    /// As [`Keyring::of_host`].
-    pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|source| Error::Io {
+    /// As [`Keyring::parse`], and when it cannot be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        let failed = |source| Error::Io {
             path: path.to_owned(),
             source,
-        })?;
+        };
+        let file = fs_err::File::open(path).map_err(failed)?;
+        let bytes = read(file).map_err(failed)?;
         Self::parse(&path.display().to_string(), &bytes)
     }
 
-    /// The keys in `bytes`; `name` stands in messages.
+    /// The keys of the package that is pinned here, fetched if the store does not have it.
     ///
     /// # Errors
-    /// [`Error::Keyring`] when there are none.
-    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
-        let bad = |problem: String| Error::Keyring {
-            keyring: name.to_owned(),
+    /// When it cannot be fetched or read.
+    pub fn pinned(fetcher: &Fetcher, store: &Store) -> Result<Self> {
+        let deb = pinned();
+        let artifact = deb.artifact();
+        let path = fetcher.fetch(store, &artifact)?;
+        let package = Package::open(&path, &deb).map_err(Box::new)?;
+        let wrong = |problem: String| Error::Keyring {
+            keyring: artifact.to_string(),
             problem,
         };
-        let keys: Vec<SignedPublicKey> = if bytes.starts_with(b"-----BEGIN") {
-            let (keys, _) =
-                SignedPublicKey::from_armor_many(bytes).map_err(|error| bad(error.to_string()))?;
-            keys.filter_map(std::result::Result::ok).collect()
-        } else {
-            let keys =
-                SignedPublicKey::from_bytes_many(bytes).map_err(|error| bad(error.to_string()))?;
-            keys.filter_map(std::result::Result::ok).collect()
-        };
-        if keys.is_empty() {
-            return Err(bad("no OpenPGP key is in it".to_owned()));
+        let failed = |error: std::io::Error| wrong(error.to_string());
+        let mut data = package.data().map_err(Box::new)?;
+        for entry in data.entries().map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            let path = path.trim_start_matches("./");
+            if entry.header().entry_type().is_file() && PATHS.contains(&path) {
+                return Self::parse(&artifact.to_string(), &read(entry).map_err(failed)?);
+            }
         }
-        Ok(Self {
-            name: name.to_owned(),
-            keys,
-        })
+        Err(wrong(format!("it has no {}", PATHS[0])))
     }
 
-    /// Verifies a clear-signed text and gives what was signed, and by which keys. `now` is in seconds
-    /// since 1970 UTC. One good signature is enough: a suite is signed by several of Debian's keys,
-    /// and an older keyring has not all of them.
-    ///
-    /// # Errors
-    /// [`Error::Release`] for a text that is not clear-signed, [`Error::Signature`] when no signature
-    /// counts.
-    pub fn verify(&self, release: &str, text: &str, now: u32) -> Result<(String, Vec<String>)> {
-        let (message, _) =
-            CleartextSignedMessage::from_string(text).map_err(|error| Error::Release {
-                release: release.to_owned(),
-                problem: format!("not a clear-signed text: {error}"),
-            })?;
-        let signed = message.signed_text();
-        let (mut good, mut problems) = (Vec::new(), Vec::new());
-        for signature in message.signatures() {
-            match self.judge(signature, signed.as_bytes(), now) {
-                Ok(key) => good.push(key),
-                Err(problem) => problems.push(problem),
-            }
-        }
-        if good.is_empty() {
-            if problems.is_empty() {
-                problems.push("it has no signature".to_owned());
-            }
-            return Err(Error::Signature {
-                release: release.to_owned(),
-                keyring: self.name.clone(),
-                problems,
-            });
-        }
-        Ok((signed.replace("\r\n", "\n"), good))
-    }
-
-    /// The key that made a signature, in hexadecimal, if the signature counts.
-    fn judge(&self, signature: &Signature, text: &[u8], now: u32) -> Result<String, String> {
-        let issuer = signature
-            .issuer_fingerprint()
-            .first()
-            .map(|key| format!("{key:X}"))
-            .or_else(|| {
-                signature
-                    .issuer_key_id()
-                    .first()
-                    .map(|key| hex(key.as_ref()))
-            })
-            .unwrap_or_else(|| "(no key named)".to_owned());
-        let problem = |what: &str| Err(format!("key {issuer}: {what}"));
-        if !matches!(
-            signature.typ(),
-            Some(SignatureType::Binary | SignatureType::Text)
-        ) {
-            return problem("not a signature over a text");
-        }
-        for key in &self.keys {
-            let primary = &key.primary_key;
-            let by_primary = signature.verify(primary, text).is_ok();
-            let subkey = key
-                .public_subkeys
-                .iter()
-                .find(|subkey| !by_primary && signature.verify(&subkey.key, text).is_ok());
-            if !by_primary && subkey.is_none() {
-                continue;
-            }
-            let own = own_signatures(key);
-            if own.is_empty() {
-                return problem("the key has no good signature of its own");
-            }
-            if !key.details.revocation_signatures.is_empty() {
-                return problem("the key was revoked");
-            }
-            if expired(own.into_iter(), primary.created_at(), now) {
-                return problem("the key has expired");
-            }
-            if let Some(subkey) = subkey {
-                let revoked = |s: &Signature| s.typ() == Some(SignatureType::SubkeyRevocation);
-                if subkey.signatures.iter().any(revoked) {
-                    return problem("the subkey was revoked");
-                }
-                if subkey.verify_bindings(primary).is_err() {
-                    return problem("the subkey's binding is bad");
-                }
-                if !subkey.signatures.iter().any(|s| s.key_flags().sign()) {
-                    return problem("the subkey is not for signing");
-                }
-                if expired(subkey.signatures.iter(), subkey.key.created_at(), now) {
-                    return problem("the subkey has expired");
-                }
-            }
-            let Some(made) = signature.created().map(Timestamp::as_secs) else {
-                return problem("the signature has no date");
-            };
-            // A day for clocks that differ.
-            if made > now.saturating_add(86_400) {
-                return problem("the signature is from the future");
-            }
-            let lasts = signature
-                .signature_expiration_time()
-                .map_or(0, |d| d.as_secs());
-            if lasts > 0 && made.saturating_add(lasts) < now {
-                return problem("the signature has expired");
-            }
-            return Ok(issuer);
-        }
-        problem("not in the keyring, or the text is not what it signed")
+    /// Where the keys come from.
+    pub fn from(&self) -> &str {
+        &self.from
     }
 }
 
-/// What a key says of itself: its certifications of its names, and signatures over the key alone, as
-/// far as they are good. Others may have signed the names too.
-fn own_signatures(key: &SignedPublicKey) -> Vec<&Signature> {
-    let primary = &key.primary_key;
-    let names = key.details.users.iter().flat_map(|user| {
-        user.signatures.iter().filter(|signature| {
-            signature
-                .verify_certification(primary, Tag::UserId, &user.id)
-                .is_ok()
-        })
-    });
-    let direct = key.details.direct_signatures.iter();
-    names
-        .chain(direct.filter(|signature| signature.verify_key(primary).is_ok()))
-        .collect()
+fn read(file: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
-/// Whether the newest of a key's own signatures lets it end before `now`.
-fn expired<'s>(
-    signatures: impl Iterator<Item = &'s Signature>,
-    created: Timestamp,
-    now: u32,
-) -> bool {
-    let newest = signatures.max_by_key(|signature| signature.created().map(Timestamp::as_secs));
-    let lasts = newest
-        .and_then(Signature::key_expiration_time)
-        .map_or(0, |lasts| lasts.as_secs());
-    lasts > 0 && created.as_secs().saturating_add(lasts) < now
+/// The keys of Debian 11 to 13, whose archives sign the suites to come too.
+fn pinned() -> lock::Deb {
+    lock::Deb {
+        layer: lock::LayerName::Base,
+        name: "debian-archive-keyring".to_owned(),
+        version: "2025.1".to_owned(),
+        architecture: "all".to_owned(),
+        filename: "pool/main/d/debian-archive-keyring/debian-archive-keyring_2025.1_all.deb"
+            .to_owned(),
+        size: 179_244,
+        sha256: lock::Sha256(PINNED),
+        essential: false,
+        depends: Vec::new(),
+        pre_depends: Vec::new(),
+    }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
-}
+/// The sha256 of that package.
+const PINNED: [u8; 32] = [
+    0x9e, 0xa7, 0x77, 0x8e, 0x44, 0x31, 0x44, 0xca, 0x49, 0x06, 0x68, 0x73, 0x7a, 0x8a, 0xb2, 0x2d,
+    0xd3, 0xe7, 0x48, 0xbb, 0x99, 0xe8, 0x05, 0xe2, 0x2e, 0xc0, 0x55, 0xab, 0xeb, 0x3c, 0x7f, 0xac,
+];

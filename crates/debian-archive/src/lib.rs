@@ -8,17 +8,20 @@ mod keyring;
 mod mark;
 mod names;
 mod packages;
-mod pinned;
 mod release;
 mod request;
 mod resolve;
+#[cfg(test)]
+mod resolve_tests;
 mod solver;
 mod stanza;
+mod verify;
 
-pub use archive::Archive;
+pub use archive::{Archive, Opening, Snapshot};
 pub use error::{Conflict, Error, Result};
-pub use keyring::Keyring;
+pub use keyring::{KEYRING_VARIABLE, Keyring};
 pub use packages::Packages;
 pub use release::Release;
 pub use request::{ParseWantedError, Request, Wanted};
 pub use resolve::{Chosen, Resolution, resolve};
+pub use verify::{Signed, verify};

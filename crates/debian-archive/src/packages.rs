@@ -63,6 +63,8 @@ pub(crate) enum Priority {
 pub(crate) struct Term<'a> {
     pub(crate) name: Name,
     pub(crate) versions: Option<(Operator, &'a str)>,
+    /// Whether only the package of that name will do, and nothing that provides it.
+    pub(crate) real: bool,
 }
 
 impl Packages {
@@ -168,6 +170,7 @@ impl Packages {
         Some(Term {
             name,
             versions: relation.versions,
+            real: false,
         })
     }
 
@@ -182,6 +185,7 @@ impl Packages {
         let providers = self.providers.get(term.name.0 as usize);
         let providers = providers.map(Vec::as_slice).unwrap_or_default().iter();
         let provided = providers.filter(move |(_, version)| match version {
+            _ if term.real => false,
             Some(version) => fits(version),
             None => term.versions.is_none(),
         });

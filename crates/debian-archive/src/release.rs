@@ -1,137 +1,123 @@
-//! A suite's Release file (Debian repository format): its date, and the hashes of its indexes.
+//! A suite's Release file (as InRelease has it signed): when it was made, until when it holds, and
+//! the digests of the suite's indexes.
 
 use std::collections::BTreeMap;
 
+use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
 use lock::Sha256;
 
-use crate::{Error, Result};
+use crate::stanza::Stanza;
 
-/// A suite, as its Release file tells.
+/// What a Release file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
-    /// `Suite`.
+    /// `Suite`, such as `testing`.
     pub suite: String,
-    /// `Codename`.
+    /// `Codename`, such as `forky`.
     pub codename: String,
     /// `Date` (RFC 3339, UTC).
     pub date: String,
-    /// `Valid-Until`, in seconds since 1970 UTC.
-    pub valid_until: Option<i64>,
-    /// `Acquire-By-Hash: yes`.
+    /// `Valid-Until`.
+    pub valid_until: Option<Timestamp>,
+    /// `Architectures`.
+    pub architectures: Vec<String>,
+    /// `Components`.
+    pub components: Vec<String>,
+    /// `Acquire-By-Hash: yes`: indexes are there under their digests too.
     pub by_hash: bool,
-    /// `SHA256`: path below the suite's folder to size in bytes and hash.
-    pub files: BTreeMap<String, (u64, Sha256)>,
+    /// Packages of architecture `all` are in the indexes of the other architectures.
+    pub all_is_included: bool,
+    /// `Snapshots`: where the suite's former states are, with `@SNAPSHOTID@` for the time.
+    pub snapshots: Option<String>,
+    /// `SHA256`: size in bytes and digest of each index, by its path below the suite's folder.
+    pub indexes: BTreeMap<String, (u64, Sha256)>,
 }
 
 impl Release {
-    /// Parses the signed text. `name` stands in messages; `suite` is what was asked for.
-    ///
-    /// # Errors
-    /// [`Error::Release`] for a text that is none, or of another suite.
-    pub fn parse(name: &str, text: &str, suite: &str) -> Result<Self> {
-        let bad = |problem: String| Error::Release {
-            release: name.to_owned(),
-            problem,
-        };
-        let mut fields: BTreeMap<&str, &str> = BTreeMap::new();
-        let mut files = BTreeMap::new();
-        let mut field = "";
-        for line in text.lines() {
-            if let Some(rest) = line.strip_prefix(' ') {
-                if field != "SHA256" {
-                    continue;
-                }
-                let mut words = rest.split_whitespace();
-                let (Some(hash), Some(size), Some(path), None) =
-                    (words.next(), words.next(), words.next(), words.next())
-                else {
-                    return Err(bad(format!(
-                        "expected hash, size and path in SHA256, found {rest:?}"
-                    )));
-                };
-                let entry = size.parse().ok().zip(hash.parse().ok());
-                let entry =
-                    entry.ok_or_else(|| bad(format!("{path}: {rest:?} is no hash and size")))?;
-                files.insert(path.to_owned(), entry);
-            } else if let Some((key, value)) = line.split_once(':') {
-                field = key;
-                fields.insert(key, value.trim());
-            }
+    /// Reads a Release file's text. The error is a sentence.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let stanza = Stanza::parse(text.as_bytes())?;
+        let text = |field: &str| stanza.get(field).unwrap_or_default().to_owned();
+        let words = |field: &str| text(field).split_whitespace().map(str::to_owned).collect();
+        let date = date("Date", &text("Date"))?.to_string();
+        let valid_until = stanza.get("Valid-Until");
+        let mut indexes = BTreeMap::new();
+        let lines = stanza.joined("SHA256").ok_or("no SHA256 field")?;
+        for line in lines.lines().filter(|line| !line.trim().is_empty()) {
+            let wrong = || format!("SHA256: expected digest, size and path, found {line:?}");
+            let mut words = line.split_whitespace();
+            let mut next = || words.next().ok_or_else(wrong);
+            let (digest, size, path) = (next()?, next()?, next()?);
+            let digest = digest.parse().map_err(|_| wrong())?;
+            indexes.insert(
+                path.to_owned(),
+                (size.parse().map_err(|_| wrong())?, digest),
+            );
         }
-        let get = |key: &str| fields.get(key).copied().unwrap_or_default();
-        let time = |key: &str| {
-            let text = get(key);
-            // "UTC" is what RFC 2822 calls an obsolete zone; jiff wants an offset.
-            let text = text
-                .strip_suffix("UTC")
-                .map_or(text.to_owned(), |rest| format!("{}+0000", rest));
-            jiff::fmt::rfc2822::DateTimeParser::new()
-                .relaxed_weekday(true)
-                .parse_timestamp(&text)
-        };
-        let date = time("Date").map_err(|error| bad(format!("Date: {error}")))?;
-        let release = Self {
-            suite: get("Suite").to_owned(),
-            codename: get("Codename").to_owned(),
-            date: date.to_string(),
-            valid_until: match get("Valid-Until") {
-                "" => None,
-                _ => Some(
-                    time("Valid-Until")
-                        .map_err(|error| bad(format!("Valid-Until: {error}")))?
-                        .as_second(),
-                ),
-            },
-            by_hash: get("Acquire-By-Hash").eq_ignore_ascii_case("yes"),
-            files,
-        };
-        if release.suite != suite && release.codename != suite {
-            return Err(bad(format!(
-                "expected suite {suite}, found suite {:?}, codename {:?}",
-                release.suite, release.codename
-            )));
-        }
-        if release.files.is_empty() {
-            return Err(bad("it has no SHA256 field".to_owned()));
-        }
-        Ok(release)
+        let snapshots = Some(text("Snapshots")).filter(|text| !text.is_empty() && text != "no");
+        Ok(Self {
+            suite: text("Suite"),
+            codename: text("Codename"),
+            date,
+            valid_until: valid_until
+                .map(|text| self::date("Valid-Until", text))
+                .transpose()?,
+            architectures: words("Architectures"),
+            components: words("Components"),
+            by_hash: text("Acquire-By-Hash") == "yes",
+            all_is_included: text("No-Support-for-Architecture-all") == "Packages"
+                || !indexes
+                    .keys()
+                    .any(|path| path.contains("/binary-all/Packages")),
+            snapshots,
+            indexes,
+        })
     }
+}
+
+/// A date as Release files have it: RFC 2822, with the zone as `UTC`.
+fn date(field: &str, text: &str) -> Result<Timestamp, String> {
+    // The one name that RFC 2822 does not know.
+    let known = match text.strip_suffix("UTC") {
+        Some(start) => format!("{start}GMT"),
+        None => text.to_owned(),
+    };
+    DateTimeParser::new()
+        .parse_timestamp(&known)
+        .map_err(|_| format!("{field}: expected a date (RFC 2822), found {text:?}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TEXT: &str = "Origin: Debian\nSuite: testing\nCodename: forky\nDate: Fri, 30 Oct 2026 08:08:01 UTC\n\
-        Valid-Until: Fri, 06 Nov 2026 08:08:01 UTC\nAcquire-By-Hash: yes\nMD5Sum:\n \
-        d41d8cd98f00b204e9800998ecf8427e 0 main/binary-amd64/Packages\nSHA256:\n \
-        e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855        0 main/binary-amd64/Packages\n";
-
     #[test]
-    fn fields_and_hashes() {
-        let release = Release::parse("t", TEXT, "forky").unwrap();
+    fn fields() {
+        let digest = "ab".repeat(32);
+        let text = format!(
+            "Suite: testing\nCodename: forky\nDate: Fri, 30 Oct 2026 08:08:01 UTC\n\
+             Valid-Until: Fri, 06 Nov 2026 08:08:01 UTC\nAcquire-By-Hash: yes\n\
+             Architectures: all amd64\nComponents: main contrib\nSnapshots: no\nMD5Sum:\n 00 1 x\n\
+             SHA256:\n {digest} 12 main/binary-amd64/Packages.xz\n {digest}  0 main/x\n"
+        );
+        let release = Release::parse(&text).unwrap();
         assert_eq!(release.date, "2026-10-30T08:08:01Z");
-        assert!(release.by_hash);
-        assert_eq!(release.valid_until, Some(1_793_952_481));
-        assert_eq!(release.files["main/binary-amd64/Packages"].0, 0);
-        assert_eq!(Release::parse("t", TEXT, "testing").unwrap(), release);
-    }
-
-    #[test]
-    fn another_suite_and_damaged_texts_are_named() {
-        let error =
-            |text: &str, suite: &str| Release::parse("t", text, suite).unwrap_err().to_string();
-        assert!(error(TEXT, "trixie").contains("expected suite trixie"));
-        assert!(error(&TEXT.replace("Fri, 30 Oct", "some day"), "forky").contains("Date"));
-        assert!(
-            error(&TEXT.replace("e3b0", "zzzz"), "forky").contains("main/binary-amd64/Packages")
+        assert_eq!(
+            release.valid_until.unwrap().to_string(),
+            "2026-11-06T08:08:01Z"
         );
-        assert!(
-            error(
-                "Suite: forky\nDate: Fri, 30 Oct 2026 08:08:01 UTC\n",
-                "forky"
-            )
-            .contains("SHA256")
-        );
+        assert_eq!(release.components, ["main", "contrib"]);
+        assert_eq!((release.by_hash, release.all_is_included), (true, true));
+        assert_eq!(release.snapshots, None);
+        assert_eq!(release.indexes["main/binary-amd64/Packages.xz"].0, 12);
+        for (bad, told) in [
+            (text.replace("Fri, 30 Oct", "The 30th"), "Date"),
+            (text.replace(" 12 main", " many main"), "SHA256"),
+            (text.replace("SHA256:", "SHA1:"), "no SHA256"),
+            (text.replace(&digest, "abc"), "SHA256"),
+        ] {
+            let error = Release::parse(&bad).unwrap_err();
+            assert!(error.contains(told), "{error}");
+        }
     }
 }

@@ -78,7 +78,7 @@ impl Resolution {
 /// # Errors
 /// [`Error::Conflict`] when no set of packages satisfies the request.
 pub fn resolve(packages: &Packages, request: &Request) -> Result<Resolution> {
-    let groups = groups(packages, request)?;
+    let groups = asked(packages, request)?;
     let wanted: Vec<Vec<Term<'_>>> = groups.iter().map(|(_, group)| group.clone()).collect();
     let marked: BTreeSet<Id> = thread::scope(|scope| {
         let mark = || Marker::new(packages, request).run(&wanted);
@@ -101,10 +101,14 @@ pub fn resolve(packages: &Packages, request: &Request) -> Result<Resolution> {
     Ok(describe(packages, request, &groups, &chosen))
 }
 
-/// What is asked for, essential packages first. Each with its place among the requests.
+/// What is asked for, with its place among the requests; essential packages have none.
 type Asked<'p> = (Option<usize>, Vec<Term<'p>>);
 
-fn groups<'p>(packages: &'p Packages, request: &'p Request) -> Result<Vec<Asked<'p>>, Conflict> {
+/// All that is asked for, essential packages first.
+pub(crate) fn asked<'p>(
+    packages: &'p Packages,
+    request: &'p Request,
+) -> Result<Vec<Asked<'p>>, Conflict> {
     let mut groups = Vec::new();
     if request.essential {
         let newest = |id: &Id| packages.versions(packages.get(*id).name).first() == Some(id);
@@ -119,6 +123,7 @@ fn groups<'p>(packages: &'p Packages, request: &'p Request) -> Result<Vec<Asked<
             vec![Term {
                 name,
                 versions: None,
+                real: true,
             }]
         };
         groups.extend(names.into_iter().map(|(_, name)| (None, group(name))));
@@ -128,14 +133,23 @@ fn groups<'p>(packages: &'p Packages, request: &'p Request) -> Result<Vec<Asked<
         let terms = wanted
             .relations()
             .filter_map(|relation| packages.term(relation));
+        // Who asks for a package that there is means that one, as with apt.
+        let terms = terms.map(|term| Term {
+            real: !packages.versions(term.name).is_empty(),
+            ..term
+        });
         let group: Vec<Term<'_>> = terms.collect();
-        if group
+        let allowed = |id| !request.exclude.contains(packages.text(id));
+        let mut found = group
             .iter()
-            .any(|term| packages.satisfying(*term).next().is_some())
-        {
-            groups.push((Some(place), group));
-        } else {
+            .flat_map(|term| packages.satisfying(*term))
+            .peekable();
+        if found.peek().is_none() {
             missing.push((place, explain_missing(packages, wanted)));
+        } else if !found.any(allowed) {
+            missing.push((place, format!("{wanted}: the request excludes it")));
+        } else {
+            groups.push((Some(place), group));
         }
     }
     if missing.is_empty() {
@@ -164,7 +178,7 @@ fn explain_missing(packages: &Packages, wanted: &crate::Wanted) -> String {
 }
 
 /// Whether all that is asked for is there, each name once, and every relation holds.
-fn is_sound(packages: &Packages, groups: &[Asked<'_>], chosen: &BTreeSet<Id>) -> bool {
+pub(crate) fn is_sound(packages: &Packages, groups: &[Asked<'_>], chosen: &BTreeSet<Id>) -> bool {
     let has = |term: &Term<'_>| packages.satisfying(*term).any(|id| chosen.contains(&id));
     let met = |group: &Vec<Term<'_>>| group.iter().any(has);
     let names: BTreeSet<Name> = chosen.iter().map(|id| packages.get(*id).name).collect();

@@ -174,8 +174,17 @@ impl Archive<'_> {
         for (name, hit) in hit {
             let versions = self.packages.versions(name).iter().copied();
             let versions = versions.filter(|id| !hit.contains(id)).collect();
-            let text = format!("not {}", self.text(name, term));
-            let text = text.trim_end().to_owned();
+            let versions_hit = term
+                .versions
+                .map(|(operator, version)| format!("other than ({} {version})", operator.as_str()));
+            let text = match (name == term.name, versions_hit) {
+                (true, Some(text)) => text,
+                (true, None) => "in no version".to_owned(),
+                (false, _) => {
+                    let provided = self.packages.names.text(term.name);
+                    format!("in no version that provides {provided}")
+                }
+            };
             constrains.push(self.set(Set {
                 name,
                 versions,
@@ -269,8 +278,9 @@ impl DependencyProvider for Archive<'_> {
             .exclude
             .contains(self.packages.names.text(name))
         {
-            let all = std::mem::take(&mut candidates.candidates);
-            candidates.excluded = all.into_iter().map(|id| (id, StringId(0))).collect();
+            // They stay candidates, so that an explanation can name them.
+            let all = candidates.candidates.iter();
+            candidates.excluded = all.map(|id| (*id, StringId(0))).collect();
         }
         Some(candidates)
     }

@@ -52,6 +52,8 @@ impl Apt {
             "APT::Architectures { \"amd64\"; };".to_owned(),
             "APT::Sandbox::User \"root\";".to_owned(),
             "Acquire::Languages \"none\";".to_owned(),
+            // Else apt counts itself among the essential packages.
+            "pkgCacheGen::ForceEssential \",\";".to_owned(),
             // A mirror may be a dated snapshot.
             "Acquire::Check-Valid-Until \"false\";".to_owned(),
         ]);

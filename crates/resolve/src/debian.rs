@@ -1,41 +1,48 @@
 //! The Debian system: one closure for all layers, each package in the lowest layer that needs it.
 
-use debian_archive::{Archive, Request, Wanted};
+use debian_archive::{Archive, Keyring, Opening, Packages, Release, Request, Snapshot, Wanted};
 use edition::Edition;
 use lock::{Deb, LayerName};
 use store::{Fetcher, Store};
 
 use crate::{Error, Kept, Result, Update};
 
-/// Opens the edition's suite.
+/// A suite whose signature was verified, and its packages.
+pub(crate) struct Suite {
+    pub(crate) release: Release,
+    pub(crate) packages: Packages,
+}
+
+/// Opens the edition's suite. `now` is in seconds since 1970 UTC.
 pub(crate) fn archive(
     store: &Store,
     fetcher: &Fetcher,
     edition: &Edition,
     now: i64,
     warnings: &mut Vec<String>,
-) -> Result<Archive> {
-    if let Some(date) = &edition.debian.snapshot {
-        return Err(Error::NotYet {
-            place: date.place.to_string(),
-            what: "a snapshot by date",
-        });
-    }
-    let archive = Archive::open(
-        store,
-        fetcher,
-        &edition.debian.suite,
-        &edition.debian.components,
-        &edition.debian.architecture,
-        now,
-    )?;
+) -> Result<Suite> {
+    let snapshot = edition.debian.snapshot.as_ref();
+    let snapshot = snapshot
+        .map(|date| Snapshot::parse(&date.value))
+        .transpose()?;
+    let opening = Opening {
+        suite: &edition.debian.suite,
+        snapshot: snapshot.as_ref(),
+        keyring: &Keyring::find(fetcher, store)?,
+        now: jiff::Timestamp::from_second(now).unwrap_or(jiff::Timestamp::MAX),
+    };
+    let archive = Archive::open(fetcher, &opening)?;
     warnings.extend(archive.warnings.iter().cloned());
-    Ok(archive)
+    let (components, architecture) = (&edition.debian.components, &edition.debian.architecture);
+    Ok(Suite {
+        packages: archive.packages(store, components, architecture)?,
+        release: archive.release,
+    })
 }
 
 /// The packages of all layers, by layer and name.
 pub(crate) fn debs(
-    archive: &Archive,
+    archive: &Suite,
     edition: &Edition,
     kept: &Kept,
     update: &Update,

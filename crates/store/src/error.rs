@@ -135,19 +135,13 @@ pub enum Error {
         /// What the user can set.
         hint: String,
     },
-    /// No archive has a file.
-    #[error(
-        "cannot fetch {path}{}{}\nhint: {hint}",
-        if tried.is_empty() { ": no place to fetch it from is known" } else { "; tried:" },
-        tried.iter().map(Tried::to_string).collect::<String>()
-    )]
-    Page {
-        /// Its path below an archive's root.
-        path: String,
-        /// Each place that was asked, in order.
-        tried: Vec<Tried>,
-        /// What the user can set.
-        hint: String,
+    /// A file without a known digest could not be read from one place.
+    #[error("{address}: {answer}")]
+    Read {
+        /// The address, without credentials.
+        address: String,
+        /// The answer, or why there was none.
+        answer: String,
     },
     /// A place to fetch from is not an address.
     #[error("{setting}: {value:?} is not an http, https or file address: {problem}")]

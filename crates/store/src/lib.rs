@@ -14,7 +14,7 @@ mod temp;
 mod writer;
 
 pub use error::{Error, Result, Tried};
-pub use fetch::{Fetcher, Page};
+pub use fetch::Fetcher;
 pub use key::{Key, KeyBuilder, ParseKeyError};
 pub use key_lock::KeyLock;
 pub use places::{Place, Places};

@@ -1,13 +1,13 @@
 //! How artifacts come into the store: verified once, fetched at most once at a time, from the
 //! places that `places` knows. One file for each step: `source` finds addresses, `attempt` asks
-//! one of them, `partial` holds what has come so far.
+//! one of them, `partial` holds what has come so far. What has no digest yet is `read`'s.
 
 mod attempt;
 mod client;
-mod debian_index;
 mod html;
 mod index;
 mod partial;
+mod read;
 mod source;
 
 use std::{
@@ -30,7 +30,6 @@ use crate::{
 };
 use attempt::Failure;
 use client::Client;
-pub use debian_index::Page;
 use index::Pages;
 use partial::Partial;
 

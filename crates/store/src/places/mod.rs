@@ -5,6 +5,7 @@
 mod apt;
 mod pip;
 mod place;
+pub mod snapshot;
 mod tool;
 mod uv;
 
@@ -21,6 +22,8 @@ use crate::{Error, Result};
 
 /// The variable that names Debian archive roots.
 pub const DEBIAN_VARIABLE: &str = "STRATA_DEBIAN_MIRROR";
+/// The variable that names a snapshot archive of Debian.
+pub const SNAPSHOT_VARIABLE: &str = "STRATA_DEBIAN_SNAPSHOT";
 /// The variable that names Python indexes.
 pub const PYTHON_VARIABLE: &str = "STRATA_PYTHON_INDEX";
 
@@ -28,6 +31,7 @@ pub const PYTHON_VARIABLE: &str = "STRATA_PYTHON_INDEX";
 #[derive(Debug, Clone, Default)]
 pub struct Places {
     debian: Vec<Place>,
+    snapshots: Vec<String>,
     python: Vec<Place>,
     /// Whether some setting says where ordinary Python packages come from. Additional indexes
     /// alone do not, and then the default of a tool on this machine is asked last.
@@ -68,6 +72,10 @@ impl Places {
         let debian = set(DEBIAN_VARIABLE).unwrap_or_default();
         places.debian = place::parse_list(DEBIAN_VARIABLE, &debian)?;
         append(&mut places.debian, apt::places(root));
+
+        places.snapshots.extend(set(SNAPSHOT_VARIABLE));
+        let dated = places.debian.iter().filter_map(snapshot::template);
+        places.snapshots.extend(dated.collect::<Vec<_>>());
 
         let python = set(PYTHON_VARIABLE).unwrap_or_default();
         places.python = place::parse_list(PYTHON_VARIABLE, &python)?;
@@ -141,6 +149,33 @@ impl Places {
     /// Roots of Debian archives.
     pub fn debian(&self) -> &[Place] {
         &self.debian
+    }
+
+    /// Roots of snapshot archives at a time, such as `20261030T080801Z`: the one that
+    /// `STRATA_DEBIAN_SNAPSHOT` names, then those of mirrors whose own path has such a time. They
+    /// are not among [`Places::debian`]; [`Places::with_debian_place`] puts them there.
+    ///
+    /// # Errors
+    /// When the variable is not an address.
+    pub fn snapshots(&self, time: &str) -> Result<Vec<Place>> {
+        self.snapshots
+            .iter()
+            .map(|template| snapshot::at(SNAPSHOT_VARIABLE, template, time))
+            .collect()
+    }
+
+    /// Puts a snapshot archive of Debian before all others: an address with `@SNAPSHOTID@` where
+    /// the time belongs, or without, and then the time is its last folder.
+    pub fn with_snapshot(mut self, template: impl Into<String>) -> Self {
+        self.snapshots.insert(0, template.into());
+        self
+    }
+
+    /// Puts a Debian archive root before all others.
+    pub fn with_debian_place(mut self, first: Place) -> Self {
+        self.debian.retain(|place| *place != first);
+        self.debian.insert(0, first);
+        self
     }
 
     /// Python indexes. May start a Python, once, to ask for the default of its pip.

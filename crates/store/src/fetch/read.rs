@@ -1,0 +1,69 @@
+//! Files that no digest is known for yet: the entry of a chain of trust, such as the signed index
+//! of a Debian suite. They are read into memory and not kept; whoever reads one verifies it.
+
+use std::{
+    io::{self, Read},
+    sync::Arc,
+};
+
+use super::{Failure, Fetcher, Inner, Pages};
+use crate::{Error, Place, Places, Result, places::shown};
+
+impl Fetcher {
+    /// Reads the file at `path` below `place`, of at most `limit` bytes. It is unverified.
+    ///
+    /// # Errors
+    /// [`Error::Offline`] where fetching is off, and [`Error::Read`] when the place has no such
+    /// file, gives no answer, or too large a file.
+    pub fn read(&self, place: &Place, path: &str, limit: u64) -> Result<Vec<u8>> {
+        let url = place.below(path);
+        if self.0.offline {
+            return Err(Error::Offline {
+                artifact: shown(&url),
+                more: 0,
+            });
+        }
+        let failed = |answer: &str| Error::Read {
+            address: shown(&url),
+            answer: answer.to_owned(),
+        };
+        if let Ok(file) = url.to_file_path()
+            && url.scheme() == "file"
+        {
+            return read_file(&file, limit).map_err(|error| failed(&error.to_string()));
+        }
+        let mut patience = self.0.patience;
+        loop {
+            match self.0.client.page(&url, "*/*", limit) {
+                Ok((bytes, _, _)) => return Ok(bytes),
+                Err(Failure::Refused(answer)) => return Err(failed(&answer)),
+                Err(failure) if patience.tries <= 1 => return Err(failed(failure.answer())),
+                Err(_) => std::thread::sleep(patience.wait),
+            }
+            patience.tries -= 1;
+            patience.wait = patience.wait.saturating_mul(2);
+        }
+    }
+
+    /// The same fetcher for other places. Connections are shared.
+    pub fn with_places(&self, places: Places) -> Self {
+        Self(Arc::new(Inner {
+            places,
+            progress: self.0.progress.clone(),
+            offline: self.0.offline,
+            client: self.0.client.clone(),
+            pages: Pages::default(),
+            patience: self.0.patience,
+        }))
+    }
+}
+
+fn read_file(path: &std::path::Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = fs_err::File::open(path)?;
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::Error::other(format!("has more than {limit} bytes")));
+    }
+    Ok(bytes)
+}
