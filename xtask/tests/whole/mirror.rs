@@ -1,0 +1,115 @@
+//! A server that has the small lock's packages: a Debian archive and a Python index in one. It can be
+//! told to serve one of them badly.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use lock::{Lock, Origin};
+
+use crate::{
+    server::{Answer, Request, Server},
+    stores::download,
+};
+
+/// How a file is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    /// One byte of it is another.
+    Flipped,
+    /// A half of it, as if that were all.
+    Half,
+    /// The connection breaks off each time after some bytes, and there are no ranges.
+    BreaksOff,
+    /// The connection breaks off after some bytes; the rest can be asked for.
+    Halting,
+    /// 404.
+    Gone,
+    /// 500.
+    Broken,
+}
+
+/// The server, and how it serves what it serves badly.
+pub struct Mirror {
+    server: Server,
+    moods: Arc<Mutex<BTreeMap<String, Mood>>>,
+}
+
+impl Mirror {
+    /// Serves the packages of a lock, out of the downloads of a store.
+    pub fn start(lock: &Lock, store: &Path) -> Self {
+        let mut files = BTreeMap::new();
+        let mut pages: BTreeMap<String, String> = BTreeMap::new();
+        for artifact in lock.artifacts() {
+            let at = match &artifact.origin {
+                Origin::Debian { path } => format!("/debian/{path}"),
+                Origin::Python { project } => {
+                    let name = &artifact.filename;
+                    let link = format!("<a href=\"/files/{name}\">{name}</a>\n");
+                    *pages.entry(format!("/simple/{project}/")).or_default() += &link;
+                    format!("/files/{name}")
+                }
+                Origin::Url(_) | Origin::File(_) => continue,
+            };
+            files.insert(at, download(store, &artifact.sha256));
+        }
+        let moods: Arc<Mutex<BTreeMap<String, Mood>>> = Arc::default();
+        let now = moods.clone();
+        let server = Server::start(move |request| {
+            if let Some(page) = pages.get(&request.path) {
+                return Answer::ok(page.as_str()).header("Content-Type", "text/html");
+            }
+            let Some(file) = files.get(&request.path) else {
+                return Answer::new("404 Not Found", "no such file");
+            };
+            let name = request.path.rsplit('/').next().unwrap();
+            let mood = now.lock().unwrap().get(name).copied();
+            serve(request, fs::read(file).unwrap(), mood)
+        });
+        Self { server, moods }
+    }
+
+    /// Where a path of it is.
+    pub fn url(&self, path: &str) -> String {
+        self.server.url(path)
+    }
+
+    /// Serves a file in this mood; well, for `None`.
+    pub fn serve(&self, filename: &str, mood: Option<Mood>) {
+        let mut moods = self.moods.lock().unwrap();
+        match mood {
+            Some(mood) => moods.insert(filename.to_owned(), mood),
+            None => moods.remove(filename),
+        };
+    }
+
+    /// How often each file was asked for, by path; index pages do not count.
+    pub fn requests(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for request in self.server.requests() {
+            if request.path.starts_with("/debian/") || request.path.starts_with("/files/") {
+                *counts.entry(request.path).or_default() += 1;
+            }
+        }
+        counts
+    }
+}
+
+fn serve(request: &Request, mut bytes: Vec<u8>, mood: Option<Mood>) -> Answer {
+    let some = bytes.len() / 3;
+    match mood {
+        None => Answer::file(request, &bytes),
+        Some(Mood::Flipped) => {
+            bytes[some] ^= 1;
+            Answer::file(request, &bytes)
+        }
+        Some(Mood::Half) => Answer::file(request, &bytes[..bytes.len() / 2]),
+        Some(Mood::BreaksOff) => Answer::ok(bytes).cut(some),
+        Some(Mood::Halting) => Answer::file(request, &bytes).cut(some + 1),
+        Some(Mood::Gone) => Answer::new("404 Not Found", "gone"),
+        Some(Mood::Broken) => Answer::new("500 Internal Server Error", "broken"),
+    }
+}
