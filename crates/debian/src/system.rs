@@ -64,7 +64,7 @@ impl<'l> System<'l> {
     /// The stage of a layer: found in the store, or made. Needs a sandbox only to make it. A layer
     /// without packages has the stage below and an empty tree.
     ///
-    /// A stage that is in the store is used, whatever [`Context::reuse`] says: it is an input of
+    /// A stage that is in the store is used (in one that is anew there is none): it is an input of
     /// layers, as the interpreter is.
     ///
     /// # Errors
