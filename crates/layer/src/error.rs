@@ -1,6 +1,6 @@
 //! What can go wrong between a layer's recipe and its blob.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::BoxError;
 
@@ -61,6 +61,18 @@ pub enum Error {
         /// Why it failed.
         source: BoxError,
     },
+    /// The disk with the store became full while something was made on it.
+    #[error(
+        "no space left on the disk that holds {}: {source}\n\
+         hint: free some, or put the store elsewhere with --store or STRATA_STORE",
+        store.display()
+    )]
+    DiskFull {
+        /// The store's folder.
+        store: PathBuf,
+        /// What was being made.
+        source: Box<Error>,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -100,7 +112,27 @@ pub enum Error {
     Worker(String),
 }
 
+/// What the system says of a full disk or quota, and what the image's programs, which speak English
+/// in the sandbox, pass on.
+const FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
+
+/// How this crate and the store begin when they tell of it.
+const TOLD: &str = "no space left on the disk that holds";
+
 impl Error {
+    /// Names the store where a full disk is the reason, unless the error does so already.
+    pub(crate) fn if_full(self, store: &Path) -> Self {
+        // The text, since a program's last words are no more than that.
+        let text = self.to_string();
+        if text.contains(TOLD) || !FULL.iter().any(|said| text.contains(said)) {
+            return self;
+        }
+        Self::DiskFull {
+            store: store.to_owned(),
+            source: Box::new(self),
+        }
+    }
+
     /// An error about an artifact, from its format's crate.
     pub fn artifact(
         artifact: impl std::fmt::Display,
@@ -121,5 +153,33 @@ impl Error {
             step: step.into(),
             source: Box::new(source),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_named_once() {
+        let store = Path::new("/cache/strata");
+        let full = || io::Error::from_raw_os_error(28);
+        let error = Error::step("the Debian system", full()).if_full(store);
+        let text = error.to_string();
+        assert!(
+            text.starts_with("no space left on the disk that holds /cache/strata: the Debian"),
+            "{text}"
+        );
+        assert!(text.contains("hint: "), "{text}");
+        assert_eq!(error.if_full(store).to_string(), text);
+
+        let source = full();
+        let path = store.to_owned();
+        let told = Error::from(store::Error::DiskFull { path, source });
+        assert!(matches!(told.if_full(store), Error::Store(_)));
+        let other = Error::step("x", io::Error::from_raw_os_error(13));
+        assert!(matches!(other.if_full(store), Error::Step { .. }));
     }
 }

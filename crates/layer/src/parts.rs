@@ -126,6 +126,7 @@ pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
                         return;
                     };
                     let result = build_plan(cx, plan, key);
+                    let result = result.map_err(|error| error.if_full(cx.store.root()));
                     drop(promised);
                     if result.is_err() {
                         taken(&queue).clear();
