@@ -47,6 +47,7 @@ fn a_full_disk_is_told_and_more_room_is_enough() {
         );
         let place = disk.0.to_str().unwrap();
         assert!(error.contains(place), "{size} MiB, where: {error}");
+        assert!(error.contains("hint: free some"), "{size} MiB: {error}");
         full += 1;
     }
     assert!((3..SIZES.len()).contains(&full), "full {full} times");

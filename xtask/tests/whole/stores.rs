@@ -69,8 +69,8 @@ impl Reference {
     /// A store that has the downloads and nothing else.
     pub fn copy_downloads(&self, to: &Path) -> PathBuf {
         let new = Store::open(to).unwrap();
-        for artifact in packages(&self.lock) {
-            let from = download(&self.fetched, &artifact.sha256);
+        for artifact in self.lock.artifacts() {
+            let from = download(&self.folder.join("store"), &artifact.sha256);
             // Copies: one test gives them another owner.
             fs::copy(from, download(new.root(), &artifact.sha256)).unwrap();
         }
