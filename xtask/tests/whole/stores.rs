@@ -9,7 +9,7 @@ use std::{
 };
 
 use lock::{Artifact, Lock, Origin, Sha256};
-use store::{Fetcher, Store};
+use store::{Error, Fetcher, Store};
 
 use crate::{
     mirror::Mirror,
@@ -133,9 +133,10 @@ fn fetched(lock: &Lock) -> Option<PathBuf> {
     let fetched = Fetcher::from_env().and_then(|fetcher| fetcher.fetch_all(&kept, &packages(lock)));
     match fetched {
         Ok(()) => Some(kept.root().to_owned()),
-        Err(error) => {
+        Err(error @ (Error::Fetch { .. } | Error::NoPythonIndex { .. })) => {
             skipped(&format!("the registries are not reachable: {error}"));
             None
         }
+        Err(error) => panic!("{error}"),
     }
 }
