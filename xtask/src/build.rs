@@ -22,9 +22,10 @@ pub fn root() -> PathBuf {
     own.parent().unwrap_or(own).to_owned()
 }
 
-/// Reads an edition's lock: by its name, or by the path of a `.lock` file. Gives its folder too.
+/// Reads an edition's lock: by its name, or by the path of a lock file, which has a `/` in it or
+/// ends with `.lock`. Gives its folder too.
 pub fn lock(edition: &str) -> Result<(Lock, PathBuf)> {
-    if edition.ends_with(".lock") {
+    if edition.contains('/') || edition.ends_with(".lock") {
         let path = Path::new(edition);
         let folder = path.parent().unwrap_or(Path::new("."));
         return Ok((Lock::read(path)?, folder.to_owned()));

@@ -21,7 +21,8 @@ use crate::{
                         digest=$(cargo xtask image --offline | tail -n 1)"
 )]
 pub struct Args {
-    /// The edition, as in editions/<EDITION>.lock, or the path of a .lock file.
+    /// The edition, as in editions/<EDITION>.lock, or the path of a lock file (with a / or ending
+    /// with .lock).
     #[arg(default_value = "starter")]
     edition: String,
     /// Stop after this layer.

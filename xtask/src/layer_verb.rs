@@ -23,7 +23,8 @@ pub struct Args {
     /// The layer: base, python, torch, deps, perf, comfy or runtime.
     #[arg(value_parser = layer_name)]
     layer: LayerName,
-    /// The edition, as in editions/<EDITION>.lock, or the path of a .lock file.
+    /// The edition, as in editions/<EDITION>.lock, or the path of a lock file (with a / or ending
+    /// with .lock).
     #[arg(default_value = "starter")]
     edition: String,
     /// Where the layout goes [default: dist/<edition>-<layer>].

@@ -9,7 +9,8 @@ use crate::{build, engine::Engine, options::BuildOptions, table};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cargo xtask load\n  cargo xtask load starter --engine podman")]
 pub struct Args {
-    /// The edition, as in editions/<EDITION>.lock, or the path of a .lock file.
+    /// The edition, as in editions/<EDITION>.lock, or the path of a lock file (with a / or ending
+    /// with .lock).
     #[arg(default_value = "starter")]
     edition: String,
     /// Which engine [default: the first that answers].

@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
                         cargo xtask run -- --lowvram --preview-method taesd"
 )]
 pub struct Args {
-    /// The edition, as in editions/<EDITION>.lock, or the path of a .lock file.
+    /// The edition, as in editions/<EDITION>.lock, or the path of a lock file (with a / or ending
+    /// with .lock).
     #[arg(default_value = "starter")]
     edition: String,
     /// Run on the CPU, without a GPU.

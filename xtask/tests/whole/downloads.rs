@@ -35,6 +35,33 @@ fn a_debian_package_goes_wrong() {
     Case::new(reference, folder.path(), "sed", &forget).goes_wrong_in_all_ways();
 }
 
+#[test]
+fn a_mirror_that_has_nothing() {
+    let Some(reference) = reference() else { return };
+    let folder = scratch();
+    let lock = write_lock(folder.path());
+    let store = folder.path().join("store");
+    let mirror = reference.mirror();
+    let all = packages(&reference.lock);
+    let run = || image_from(&lock, &store, &mirror).output().unwrap();
+    for (mood, status) in [(Mood::Gone, "404"), (Mood::Broken, "500")] {
+        mirror.serve_all(Some(mood));
+        let error = failure(&run());
+        let named = |one: &&Artifact| error.contains(&format!("cannot fetch {} (", one.name));
+        let named: Vec<&Artifact> = all.iter().filter(named).collect();
+        let [one] = named.as_slice() else {
+            panic!("{mood:?}: {} packages named: {error}", named.len());
+        };
+        for word in [&one.filename, &one.sha256.to_string(), status, "hint: set "] {
+            assert!(error.contains(word), "{mood:?}: no {word:?} in {error}");
+        }
+        let has = |one: &Artifact| download(&store, &one.sha256).exists();
+        assert!(!all.iter().any(has), "{mood:?}");
+    }
+    mirror.serve_all(None);
+    assert_eq!(digest(&run()), reference.digest);
+}
+
 /// A store in which one package is needed again, and a mirror.
 struct Case<'a> {
     lock: PathBuf,

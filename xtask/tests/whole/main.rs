@@ -3,12 +3,13 @@
 //! whatever else differs; what goes wrong from outside gives one clear error or heals, and the store
 //! still makes the right image.
 //!
-//! The packages are fetched once, from the ordinary registries; where those are not reachable the
-//! tests say so and do nothing.
+//! The packages come from the user's store, or are fetched once from the ordinary registries; where
+//! neither has them the tests say so and do nothing.
 #![allow(clippy::unwrap_used)] // helpers outside of #[test] functions
 
 mod determinism;
 mod downloads;
+mod edition;
 mod full_disk;
 mod kills;
 mod mirror;

@@ -1,5 +1,5 @@
 //! A server that has the small lock's packages: a Debian archive and a Python index in one. It can be
-//! told to serve one of them badly.
+//! told to serve one of them badly, or all.
 
 use std::{
     collections::BTreeMap,
@@ -35,7 +35,14 @@ pub enum Mood {
 /// The server, and how it serves what it serves badly.
 pub struct Mirror {
     server: Server,
-    moods: Arc<Mutex<BTreeMap<String, Mood>>>,
+    moods: Arc<Mutex<Moods>>,
+}
+
+/// The mood for everything, and those for single files by name.
+#[derive(Default)]
+struct Moods {
+    all: Option<Mood>,
+    files: BTreeMap<String, Mood>,
 }
 
 impl Mirror {
@@ -56,18 +63,23 @@ impl Mirror {
             };
             files.insert(at, download(store, &artifact.sha256));
         }
-        let moods: Arc<Mutex<BTreeMap<String, Mood>>> = Arc::default();
+        let moods: Arc<Mutex<Moods>> = Arc::default();
         let now = moods.clone();
         let server = Server::start(move |request| {
+            let name = request.path.rsplit('/').next().unwrap();
+            let moods = now.lock().unwrap();
+            let (all, own) = (moods.all, moods.files.get(name).copied());
+            drop(moods);
             if let Some(page) = pages.get(&request.path) {
+                if all.is_some() {
+                    return serve(request, page.clone().into_bytes(), all);
+                }
                 return Answer::ok(page.as_str()).header("Content-Type", "text/html");
             }
             let Some(file) = files.get(&request.path) else {
                 return Answer::new("404 Not Found", "no such file");
             };
-            let name = request.path.rsplit('/').next().unwrap();
-            let mood = now.lock().unwrap().get(name).copied();
-            serve(request, fs::read(file).unwrap(), mood)
+            serve(request, fs::read(file).unwrap(), own.or(all))
         });
         Self { server, moods }
     }
@@ -81,9 +93,14 @@ impl Mirror {
     pub fn serve(&self, filename: &str, mood: Option<Mood>) {
         let mut moods = self.moods.lock().unwrap();
         match mood {
-            Some(mood) => moods.insert(filename.to_owned(), mood),
-            None => moods.remove(filename),
+            Some(mood) => moods.files.insert(filename.to_owned(), mood),
+            None => moods.files.remove(filename),
         };
+    }
+
+    /// Serves everything in this mood, index pages too, but files that have one of their own.
+    pub fn serve_all(&self, mood: Option<Mood>) {
+        self.moods.lock().unwrap().all = mood;
     }
 
     /// How often each file was asked for, by path; index pages do not count.

@@ -15,7 +15,7 @@ use crate::{
     mirror::Mirror,
     program::{digest, image_from},
     skipped,
-    small_lock::{small_lock, write_lock},
+    small_lock::{sha256, small_lock, write_lock},
 };
 
 /// An image that was built as the others are to be, from a mirror into an empty store.
@@ -127,9 +127,29 @@ pub fn is_root() -> bool {
     scratch().path().metadata().unwrap().uid() == 0
 }
 
-/// A store with the packages, fetched once for all runs.
+/// Copies packages out of the store that builds use by default. Those of other bytes stay there.
+fn take_from_user(kept: &Store, lock: &Lock) {
+    let Ok(users) = Store::open_default() else {
+        return;
+    };
+    for artifact in packages(lock) {
+        let Ok(bytes) = fs::read(download(users.root(), &artifact.sha256)) else {
+            continue;
+        };
+        let to = download(kept.root(), &artifact.sha256);
+        if sha256(&bytes) == artifact.sha256 && !to.exists() {
+            fs::write(to, bytes).unwrap();
+        }
+    }
+}
+
+/// A store with the packages, for all runs: out of the user's store as far as it has them, else fetched.
 fn fetched(lock: &Lock) -> Option<PathBuf> {
     let kept = Store::open(Path::new(env!("CARGO_TARGET_TMPDIR")).join("downloads")).unwrap();
+    let missing = |one: &Artifact| !kept.has_download(&one.sha256, one.size);
+    if packages(lock).iter().any(missing) {
+        take_from_user(&kept, lock);
+    }
     let fetched = Fetcher::from_env().and_then(|fetcher| fetcher.fetch_all(&kept, &packages(lock)));
     match fetched {
         Ok(()) => Some(kept.root().to_owned()),
