@@ -1,6 +1,6 @@
 //! One lock, one digest: other folder, umask, time zone, locale, threads, cache. Another user: `user`.
 
-use std::process::Command;
+use std::{fs, os::unix::fs::PermissionsExt, process::Command, time::SystemTime};
 
 use crate::{
     program::{digest, image},
@@ -14,6 +14,12 @@ fn one_lock_one_digest() {
     let folder = scratch();
     let lock = write_lock(&folder.path().join("another folder/deeper"));
     let store = reference.copy_downloads(&folder.path().join("store"));
+    // The local file as another user may have it: its mode and time are the machine's.
+    let local = fs::File::open(lock.with_file_name("main.py")).unwrap();
+    local
+        .set_permissions(fs::Permissions::from_mode(0o700))
+        .unwrap();
+    local.set_modified(SystemTime::UNIX_EPOCH).unwrap();
 
     // Everything different that can be.
     let program = image(&lock, &store);
