@@ -6,6 +6,8 @@ use std::{
     fs,
     path::Path,
     sync::{Arc, Mutex},
+    thread,
+    time::Duration,
 };
 
 use lock::{Lock, Origin};
@@ -30,6 +32,8 @@ pub enum Mood {
     Gone,
     /// 500.
     Broken,
+    /// Well, after a while, so that those who ask at the same time meet.
+    Late,
 }
 
 /// The server, and how it serves what it serves badly.
@@ -71,7 +75,7 @@ impl Mirror {
             let (all, own) = (moods.all, moods.files.get(name).copied());
             drop(moods);
             if let Some(page) = pages.get(&request.path) {
-                if all.is_some() {
+                if all.is_some_and(|mood| mood != Mood::Late) {
                     return serve(request, page.clone().into_bytes(), all);
                 }
                 return Answer::ok(page.as_str()).header("Content-Type", "text/html");
@@ -127,6 +131,10 @@ fn serve(request: &Request, mut bytes: Vec<u8>, mood: Option<Mood>) -> Answer {
         Some(Mood::BreaksOff) => Answer::ok(bytes).cut(some),
         Some(Mood::Halting) => Answer::file(request, &bytes).cut(some + 1),
         Some(Mood::Gone) => Answer::new("404 Not Found", "gone"),
+        Some(Mood::Late) => {
+            thread::sleep(Duration::from_millis(500));
+            Answer::file(request, &bytes)
+        }
         Some(Mood::Broken) => Answer::new("500 Internal Server Error", "broken"),
     }
 }
