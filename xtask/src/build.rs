@@ -5,54 +5,28 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use assembler::{Image, Meta};
 use layer::{Compression, Context};
 use lock::{LayerName, Lock};
-use store::{Fetcher, Places, Store};
+use store::{Fetcher, Places};
 
 use crate::{
     options::{BuildOptions, Codec},
+    place,
     progress::Bars,
 };
 
-/// The repository's root: the folder above this crate's.
-pub fn root() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().unwrap_or(own).to_owned()
-}
-
-/// Reads an edition's lock: by its name, or by the path of a lock file, which has a `/` in it or
-/// ends with `.lock`. Gives its folder too.
+/// Reads an edition's lock: by the edition's name, or by a path. Gives its folder too.
 pub fn lock(edition: &str) -> Result<(Lock, PathBuf)> {
-    if edition.contains('/') || edition.ends_with(".lock") {
-        let path = Path::new(edition);
-        let folder = path.parent().unwrap_or(Path::new("."));
-        return Ok((Lock::read(path)?, folder.to_owned()));
-    }
-    let folder = root().join("editions");
-    let path = folder.join(format!("{edition}.lock"));
-    if !path.exists() {
-        let mut known: Vec<String> = std::fs::read_dir(&folder)
-            .with_context(|| format!("cannot read {}", folder.display()))?
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter_map(|name| name.strip_suffix(".lock").map(str::to_owned))
-            .collect();
-        known.sort();
-        bail!(
-            "no edition is called {edition:?} (there are: {})",
-            known.join(", ")
-        );
-    }
-    Ok((Lock::read(&path)?, folder))
+    let path = place::edition(edition, "lock")?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    Ok((Lock::read(&path)?, folder.to_owned()))
 }
 
 /// The context that the options ask for.
 pub fn context(options: &BuildOptions, locks: &Path) -> Result<Context> {
-    let store = match &options.store {
-        Some(folder) => Store::open(folder)?,
-        None => Store::open_default()?,
-    };
+    let store = place::store(options.store.as_deref())?;
     let store = if options.no_reuse {
         store.anew()?
     } else {

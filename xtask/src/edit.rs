@@ -8,6 +8,7 @@ use resolve::Update;
 use crate::{
     lock_verb::{self, LockOptions},
     options::layer_name,
+    place,
 };
 
 /// Which packages of which layer.
@@ -26,7 +27,7 @@ pub struct Args {
     /// They are Debian packages.
     #[arg(long)]
     debian: bool,
-    /// The edition, as in editions/<EDITION>.toml.
+    /// The edition, as in editions/<EDITION>.toml, or a path.
     #[arg(long, default_value = "starter")]
     edition: String,
     #[command(flatten)]
@@ -43,7 +44,7 @@ impl Args {
     }
 
     fn edit(&self, change: impl FnOnce(&mut EditionFile) -> Result<()>) -> Result<()> {
-        let path = lock_verb::edition_path(&self.edition)?;
+        let path = place::edition(&self.edition, "toml")?;
         let mut file = EditionFile::open(&path)?;
         change(&mut file)?;
         lock_verb::lock(&file, &path, &Update::Nothing, false, &self.options)

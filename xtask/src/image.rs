@@ -8,7 +8,7 @@ use lock::LayerName;
 use crate::{
     build,
     options::{BuildOptions, layer_name},
-    table,
+    place, table,
 };
 
 /// Builds an edition's image into an OCI layout under dist/<edition>/.
@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> Result<()> {
     let image = build::image(&args.edition, args.up_to, &args.options)?;
     let out = match &args.out {
         Some(out) => out.clone(),
-        None => build::root().join("dist").join(&image.meta.edition),
+        None => place::root().join("dist").join(&image.meta.edition),
     };
     assembler::write_layout(&image, &out)?;
     table::print(&image);

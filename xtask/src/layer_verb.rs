@@ -8,7 +8,7 @@ use lock::LayerName;
 use crate::{
     build,
     options::{BuildOptions, layer_name},
-    table,
+    place, table,
 };
 
 /// Builds one layer, and a loadable image of it and all layers below it.
@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> Result<()> {
     let image = build::image(&args.edition, args.layer, &args.options)?;
     let out = match &args.out {
         Some(out) => out.clone(),
-        None => build::root()
+        None => place::root()
             .join("dist")
             .join(format!("{}-{}", image.meta.edition, args.layer)),
     };

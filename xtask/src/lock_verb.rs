@@ -2,17 +2,16 @@
 
 use std::{
     collections::BTreeSet,
-    io::Write,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use edition::{Edition, EditionFile, ListKind};
 use lock::{LayerName, Lock};
 use resolve::{Kept, Options, Update};
-use store::{Fetcher, Places, Store};
+use store::{Fetcher, Places};
 
-use crate::{build, progress::Bars, summary};
+use crate::{place, progress::Bars, summary};
 
 /// Resolves an edition and writes its lock.
 ///
@@ -25,7 +24,7 @@ use crate::{build, progress::Bars, summary};
                   cargo xtask lock --check"
 )]
 pub struct Args {
-    /// The edition, as in editions/<EDITION>.toml.
+    /// The edition, as in editions/<EDITION>.toml, or a path.
     #[arg(default_value = "starter")]
     edition: String,
     /// Renew everything, or just these packages and what they force.
@@ -56,7 +55,7 @@ pub struct LockOptions {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let path = edition_path(&args.edition)?;
+    let path = place::edition(&args.edition, "toml")?;
     let mut update = match &args.update {
         None => Update::Nothing,
         Some(names) if names.is_empty() => Update::All,
@@ -85,7 +84,7 @@ pub fn run(args: &Args) -> Result<()> {
 /// Where the lock has a package, and of which kind it is there.
 fn packaged(edition: &Path, name: &str) -> Result<(LayerName, ListKind)> {
     let lock = Lock::read(&edition.with_extension("lock"))?;
-    let normalised = edition::normalised(name);
+    let normalised = lock::normalised(name);
     let wheel = lock.wheels.iter().find(|wheel| wheel.name == normalised);
     let deb = lock.debs.iter().find(|deb| deb.name == name);
     match (wheel, deb) {
@@ -108,10 +107,7 @@ pub fn lock(
     let lock_path = path.with_extension("lock");
     let folder = path.parent().unwrap_or(Path::new("."));
     let edition = Edition::parse_at(file.text(), path)?;
-    let store = match &options.store {
-        Some(folder) => Store::open(folder)?,
-        None => Store::open_default()?,
-    };
+    let store = place::store(options.store.as_deref())?;
     let bars = std::sync::Arc::new(Bars::new());
     let fetcher = Fetcher::new(
         Places::from_env()?.with_local(folder),
@@ -149,7 +145,7 @@ pub fn lock(
         return Ok(());
     }
     if text != before {
-        write(&lock_path, &text)?;
+        edition::write(&lock_path, &text)?;
     }
     // The edition last: a lock that was not made leaves it as it was.
     file.save()?;
@@ -163,44 +159,4 @@ pub fn lock(
         }
     );
     Ok(())
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    // A lock that is a link stays one: what it leads to is replaced.
-    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut aside = tempfile::NamedTempFile::new_in(target.parent().unwrap_or(folder))
-        .with_context(|| format!("cannot write into {}", folder.display()))?;
-    aside.write_all(text.as_bytes())?;
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::Permissions::from_mode(0o644);
-        aside.as_file().set_permissions(mode)?;
-    }
-    aside
-        .persist(&target)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(())
-}
-
-/// Where an edition's file is: a name in editions/, or a path that ends in .toml.
-pub fn edition_path(edition: &str) -> Result<PathBuf> {
-    if edition.ends_with(".toml") {
-        return Ok(PathBuf::from(edition));
-    }
-    let folder = build::root().join("editions");
-    let path = folder.join(format!("{edition}.toml"));
-    if path.exists() {
-        return Ok(path);
-    }
-    let mut known: Vec<String> = std::fs::read_dir(&folder)
-        .with_context(|| format!("cannot read {}", folder.display()))?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter_map(|name| name.strip_suffix(".toml").map(str::to_owned))
-        .collect();
-    known.sort();
-    bail!(
-        "no edition is called {edition:?} (there are: {})",
-        known.join(", ")
-    )
 }

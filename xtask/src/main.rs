@@ -12,6 +12,7 @@ mod layer_verb;
 mod load;
 mod lock_verb;
 mod options;
+mod place;
 mod progress;
 mod run;
 mod summary;

@@ -6,7 +6,7 @@ mod making;
 use std::io::{Read, Write};
 
 use lock::SourceKind;
-use making::{Tar, build, build_at, refused, source, tar_tree};
+use making::{Tar, build, build_at, gzip, refused, source, tar_tree, xz};
 use strata_archive::Error;
 
 fn error(bytes: &[u8]) -> Error {
@@ -384,18 +384,6 @@ fn bombs() {
         found.starts_with("at entry \"hole2\" it unpacks to more than"),
         "{found}"
     );
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    out.write_all(bytes).unwrap();
-    out.finish().unwrap()
-}
-
-fn xz(bytes: &[u8]) -> Vec<u8> {
-    let mut out = liblzma::write::XzEncoder::new(Vec::new(), 1);
-    out.write_all(bytes).unwrap();
-    out.finish().unwrap()
 }
 
 fn zstd_with_sum(bytes: &[u8]) -> Vec<u8> {

@@ -4,10 +4,8 @@
 
 mod making;
 
-use std::io::Write;
-
 use lock::SourceKind;
-use making::{Tar, build, lines, refused, source, tar_tree, text};
+use making::{Tar, build, gzip, lines, refused, source, tar_tree, text, xz};
 
 fn sample() -> Tar {
     Tar::default()
@@ -20,18 +18,6 @@ fn sample() -> Tar {
         .hardlink("./b/hard", "./a/text")
         .file("./b/other", "")
         .dir("./empty")
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    out.write_all(bytes).unwrap();
-    out.finish().unwrap()
-}
-
-fn xz(bytes: &[u8]) -> Vec<u8> {
-    let mut out = liblzma::write::XzEncoder::new(Vec::new(), 1);
-    out.write_all(bytes).unwrap();
-    out.finish().unwrap()
 }
 
 fn zst(bytes: &[u8]) -> Vec<u8> {

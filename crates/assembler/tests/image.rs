@@ -296,11 +296,9 @@ fn a_path_belongs_to_one_layer_unless_both_have_the_same() {
         let layers: Vec<Box<dyn Layer>> = vec![Box::new(lower), Box::new(upper)];
         assemble(&context(folder.path()), meta(), &layers)
     };
-    // Two parts with one diff-id share an index, and with it the name of whoever made it last; so the
-    // twins have a text of their own.
-    let twin = |name| Claims(name, "opt/shared/file", "twins");
-    build(twin("low"), twin("high")).unwrap();
     let low = || Claims("low", "opt/shared/file", "text");
+    // The same bytes from another package: one blob, with an index for each owner.
+    build(low(), Claims("high", "opt/shared/file", "text")).unwrap();
     build(low(), Claims("high", "opt/shared/other", "else")).unwrap();
     let error = build(low(), Claims("high", "opt/shared/file", "else")).unwrap_err();
     assert!(matches!(&error, Error::Owned { path, .. } if path == "opt/shared/file"));

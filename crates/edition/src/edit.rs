@@ -5,17 +5,17 @@ mod pin;
 mod tables;
 
 use std::{
-    io::Write as _,
     ops::Range,
     path::{Path, PathBuf},
 };
 
-use lock::LayerName;
+use lock::{LayerName, normalised};
 use toml::de::DeTable;
 
 use crate::{
-    DebianRequest, Error, Requirement, Result, normalised,
+    DebianRequest, Error, Requirement, Result,
     splice::{self, List},
+    write::write,
 };
 
 /// A list of a layer that is edited.
@@ -114,23 +114,7 @@ impl EditionFile {
     /// # Errors
     /// It cannot be written.
     pub fn save(&self) -> Result<()> {
-        let write = || {
-            let folder = self
-                .path
-                .parent()
-                .filter(|path| !path.as_os_str().is_empty());
-            let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-            file.write_all(self.text.as_bytes())?;
-            if let Ok(old) = std::fs::metadata(&self.path) {
-                file.as_file().set_permissions(old.permissions())?;
-            }
-            file.persist(&self.path)?;
-            Ok(())
-        };
-        write().map_err(|source| Error::Write {
-            path: self.path.clone(),
-            source,
-        })
+        write(&self.path, &self.text)
     }
 
     /// Adds lines to a layer's list. A line for a package that the list has already takes the old

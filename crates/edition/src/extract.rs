@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use lock::{LayerName, Owner};
+use lock::{LayerName, Owner, normalised};
 use toml::de::{DeTable, DeValue};
 
-use crate::{Index, PythonVersion, Spanned, layer, normalised, reader::Reader, sheet::Sheet};
+use crate::{Index, PythonVersion, Spanned, layer, reader::Reader, sheet::Sheet};
 
 /// A string and its bytes in the text.
 #[derive(Debug, Clone)]

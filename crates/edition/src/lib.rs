@@ -25,12 +25,14 @@ mod sheet;
 mod source;
 mod splice;
 mod values;
+mod write;
 
 pub use debian_request::{DebianRequest, Relation};
 pub use edit::{Change, EditionFile, ListKind};
 pub use edition::{Debian, Edition, Image, Index, Layer, Python, PythonSource, PythonVersion};
 pub use error::{Error, Result};
 pub use place::{Place, Spanned};
-pub use requirement::{Requirement, RequirementFrom, normalised};
+pub use requirement::{Requirement, RequirementFrom};
 pub use schema::schema;
 pub use source::{GitRef, Source, SourceFrom};
+pub use write::write;

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, str::FromStr};
 
-use lock::Sha256;
+use lock::{Sha256, normalised};
 use pep508_rs::VersionOrUrl;
 
 /// A Python requirement, or a limit (then nothing but versions and a marker).
@@ -45,18 +45,6 @@ pub enum RequirementFrom {
     },
     /// A local file: its path as written, relative to the file that names it.
     File(PathBuf),
-}
-
-/// A name in the form of PEP 503.
-pub fn normalised(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for part in name.split(['-', '_', '.']).filter(|part| !part.is_empty()) {
-        if !out.is_empty() {
-            out.push('-');
-        }
-        out.push_str(&part.to_ascii_lowercase());
-    }
-    out
 }
 
 /// What is wrong, and what to write instead.
@@ -278,7 +266,6 @@ mod tests {
             parse("x[a] @ ./wheels/x.whl").from,
             RequirementFrom::File("./wheels/x.whl".into())
         );
-        assert_eq!(normalised("Foo__Bar.-baz"), "foo-bar-baz");
     }
 
     #[test]

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use lock::Sha256;
+use lock::{Sha256, normalised};
 use toml::de::DeTable;
 
 use crate::{
     Spanned,
     extract::{Text, text},
-    normalised,
     reader::Reader,
 };
 

@@ -4,8 +4,12 @@
 
 #![allow(clippy::unwrap_used)] // helpers outside of #[test] functions
 
+#[path = "../../lock/tests/mutations/mod.rs"]
+mod mutations;
+
 use std::{fs, path::Path};
 
+use mutations::Mutations;
 use strata_edition::Edition;
 
 /// What others extend; there is nothing wrong with it.
@@ -55,56 +59,14 @@ fn every_broken_edition_says_where_and_what_to_do() {
     );
 }
 
-/// Cuts, doubles and replaces pieces of valid editions. Nothing may panic, and what is refused is
-/// refused with a place.
+/// Nothing may panic, and what is refused is refused with a place.
 #[test]
 fn no_mutation_panics() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let starter = fs::read_to_string(root.join("../../editions/starter.toml")).unwrap();
     let everything = include_str!("valid/everything.toml").replace("extends = \"base\"", "");
-    let mut random = 0x5eed_0003_u64;
-    let mut next = |below: usize| {
-        // xorshift64: the same mutations on every machine.
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        usize::try_from(random >> 33).unwrap() % below.max(1)
-    };
-    let bytes: Vec<char> = "\"'[]{}=#.,-\n\r\t 0aé\u{1F600}<>\\@;:~!".chars().collect();
-    let (mut refused, mut taken) = (0, 0);
-    for round in 0..1500 {
-        let source = if round % 3 == 0 {
-            &starter
-        } else {
-            &everything
-        };
-        let mut text: Vec<char> = source.chars().collect();
-        for _ in 0..=next(3) {
-            let at = next(text.len());
-            match next(6) {
-                0 if next(4) == 0 => text.truncate(at),
-                1 => text.insert(at, bytes[next(bytes.len())]),
-                2 | 0 if !text.is_empty() => text[at] = bytes[next(bytes.len())],
-                3 => {
-                    let end = (at + next(30)).min(text.len());
-                    text.drain(at..end);
-                }
-                _ => {
-                    let end = (at + next(60)).min(text.len());
-                    let piece = text[at..end].to_vec();
-                    let to = next(text.len());
-                    text.splice(to..to, piece);
-                }
-            }
-        }
-        let text: String = text.into_iter().collect();
-        match Edition::parse(&text, "m") {
-            Ok(_) => taken += 1,
-            Err(error) => {
-                refused += 1;
-                assert!(error.to_string().starts_with("m:"), "{error}");
-            }
-        }
-    }
+    let texts = [starter.as_str(), &everything, &everything];
+    let (refused, taken) =
+        Mutations(0x5eed_0003).try_all(&texts, (1500, 60), "m:", |text| Edition::parse(text, "m"));
     assert!(refused > 300 && taken > 50, "{refused} {taken}");
 }

@@ -61,18 +61,6 @@ pub enum Error {
         /// Why it failed.
         source: BoxError,
     },
-    /// The disk with the store became full while something was made on it.
-    #[error(
-        "no space left on the disk that holds {}: {source}\n\
-         hint: free some, or put the store elsewhere with --store or STRATA_STORE",
-        store.display()
-    )]
-    DiskFull {
-        /// The store's folder.
-        store: PathBuf,
-        /// What was being made.
-        source: Box<Error>,
-    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -116,7 +104,7 @@ pub enum Error {
 /// in the sandbox, pass on.
 const FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
 
-/// How this crate and the store begin when they tell of it.
+/// How the store begins when it tells of it.
 const TOLD: &str = "no space left on the disk that holds";
 
 impl Error {
@@ -127,10 +115,10 @@ impl Error {
         if text.contains(TOLD) || !FULL.iter().any(|said| text.contains(said)) {
             return self;
         }
-        Self::DiskFull {
-            store: store.to_owned(),
-            source: Box::new(self),
-        }
+        Self::Store(store::Error::DiskFull {
+            path: store.to_owned(),
+            source: std::io::Error::other(self),
+        })
     }
 
     /// An error about an artifact, from its format's crate.

@@ -75,9 +75,11 @@ pub(crate) fn record(entry: &Entry, hash: Option<blake3::Hash>) -> FileRecord {
     }
 }
 
-/// The store's key of the index of the part with this diff-id: the same for every compression.
+/// The store's key of a part's index. The diff-id alone would not do: two parts of the same bytes
+/// may come from different packages.
 fn key(part: &Part) -> store::Key {
-    let mut key = store::KeyBuilder::new("strata index 1");
+    let mut key = store::KeyBuilder::new("strata index 2");
+    key.key("part", &part.key);
     key.field("diff id", part.diff_id.0);
     key.finish()
 }

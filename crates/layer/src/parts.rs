@@ -162,11 +162,11 @@ fn lookup(cx: &Context, key: &Key) -> Result<Option<Vec<Part>>> {
         return Ok(None);
     };
     for part in &mut parts {
+        part.key = *key;
         if !cx.store.has_blob(&part.digest, part.size) || !index::exists(&cx.store, part) {
             return Ok(None);
         }
         part.path = cx.store.blob_path(&part.digest);
-        part.key = *key;
     }
     Ok(Some(parts))
 }

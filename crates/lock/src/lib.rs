@@ -15,6 +15,7 @@ mod entry;
 mod error;
 mod layer_name;
 mod lock_file;
+mod name;
 mod problem;
 
 pub use artifact::{Artifact, Origin};
@@ -23,4 +24,5 @@ pub use entry::{Deb, DebianSuite, Image, Owner, Python, Source, SourceKind, Whee
 pub use error::{Error, Result};
 pub use layer_name::{LayerName, UnknownLayer};
 pub use lock_file::{Lock, VERSION};
+pub use name::normalised;
 pub use problem::{Problem, Problems, conflict, nearest, position, utf8};

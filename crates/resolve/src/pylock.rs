@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write, path::Path};
 
-use edition::normalised;
-use lock::Sha256;
+use lock::{Sha256, normalised};
 use serde::Deserialize;
 
 use crate::{Error, Result, tags::Tags};

@@ -271,7 +271,7 @@ impl<'p> Python<'p> {
         let explanation = explanation.replace(&folder, "");
         let words: BTreeSet<String> = explanation
             .split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)))
-            .map(|word| edition::normalised(word.trim_matches('.')))
+            .map(|word| lock::normalised(word.trim_matches('.')))
             .collect();
         let requirements = self.edition.requirements().map(|(_, line)| line);
         let lines = requirements.chain(self.edition.constraints().map(|(_, line)| line));

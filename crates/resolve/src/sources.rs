@@ -1,10 +1,9 @@
 //! Trees: where each is taken from, and what its artifact is.
 
-use std::{collections::BTreeMap, fs::File, io, path::Path};
+use std::{collections::BTreeMap, fs::File, path::Path};
 
 use edition::{Edition, SourceFrom};
 use lock::{LayerName, Sha256, Source, SourceKind};
-use sha2::Digest;
 
 use crate::{Error, Result, Update, python::Python};
 
@@ -37,7 +36,7 @@ pub(crate) fn sources(
                     source.sha256 = wheel.sha256;
                 }
                 SourceFrom::File { path, sha256 } => {
-                    let (size, found) = hash(path)?;
+                    let (size, found) = hashed(path)?;
                     if let Some(expected) = sha256.filter(|expected| *expected != found) {
                         return Err(Error::Digest {
                             place: wanted.place.to_string(),
@@ -97,26 +96,11 @@ fn kind(path: &Path) -> SourceKind {
     }
 }
 
-fn hash(path: &Path) -> Result<(u64, Sha256)> {
-    let io = |source| Error::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let mut file = File::open(path).map_err(io)?;
-    let mut hash = Hashing(sha2::Sha256::new());
-    let size = io::copy(&mut file, &mut hash).map_err(io)?;
-    Ok((size, Sha256(hash.0.finalize().into())))
-}
-
-struct Hashing(sha2::Sha256);
-
-impl io::Write for Hashing {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+fn hashed(path: &Path) -> Result<(u64, Sha256)> {
+    File::open(path)
+        .and_then(|mut file| store::sha256(&mut file))
+        .map_err(|source| Error::Io {
+            path: path.to_owned(),
+            source,
+        })
 }

@@ -4,6 +4,7 @@
 
 mod error;
 mod fetch;
+mod hash;
 mod key;
 mod key_lock;
 pub mod places;
@@ -15,6 +16,7 @@ mod writer;
 
 pub use error::{Error, Result, Tried};
 pub use fetch::Fetcher;
+pub use hash::sha256;
 pub use key::{Key, KeyBuilder, ParseKeyError};
 pub use key_lock::KeyLock;
 pub use places::{Place, Places};

@@ -62,7 +62,7 @@ impl Wheel {
             Some(text) => entry_points::scripts(text, &scheme.interpreter, &scheme.version)?,
             None => Vec::new(),
         };
-        let own = crate::metadata::normalized(&self.name);
+        let own = lock::normalised(&self.name);
         let mut files = Vec::new();
         for (index, entry) in self
             .zip

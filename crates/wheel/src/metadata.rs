@@ -1,4 +1,4 @@
-//! The text files of a `.dist-info` folder: fields in the form of RFC 822, and name comparison.
+//! The text files of a `.dist-info` folder: fields in the form of RFC 822, and comparison of versions.
 
 /// The first value of a header field in METADATA or WHEEL (core metadata; names in any case).
 pub(crate) fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
@@ -8,22 +8,6 @@ pub(crate) fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then(|| value.trim())
         })
-}
-
-/// A project's normalised name (PEP 503).
-pub(crate) fn normalized(name: &str) -> String {
-    let mut out = String::new();
-    for letter in name.chars() {
-        let letter = if matches!(letter, '.' | '_') {
-            '-'
-        } else {
-            letter.to_ascii_lowercase()
-        };
-        if letter != '-' || !out.ends_with('-') {
-            out.push(letter);
-        }
-    }
-    out
 }
 
 /// Whether two versions are equal (PEP 440), or the same text where they are not versions.
@@ -42,8 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_versions_fields() {
-        assert_eq!(normalized("Foo__bar.-baz"), "foo-bar-baz");
+    fn versions_and_fields() {
         assert!(same_version("1.0", "1.0.0") && same_version("2.0.0RC1", "2.0rc1"));
         assert!(!same_version("1.0", "1.0+cu130"));
         assert_eq!(

@@ -9,7 +9,7 @@ use zip_reader::ZipFile;
 
 use crate::{
     Error, Result,
-    metadata::{field, normalized, same_version},
+    metadata::{field, same_version},
     record,
 };
 
@@ -67,7 +67,7 @@ impl Wheel {
                 found,
             })
         };
-        if normalized(&name) != normalized(&expected.name) {
+        if lock::normalised(&name) != lock::normalised(&expected.name) {
             return other("Name", &expected.name, &name);
         }
         if !same_version(version, &expected.version) {

@@ -68,36 +68,23 @@ fn machine() -> Option<lock::Python> {
     })
 }
 
+/// Runs a pip that has to succeed.
+fn pip(command: &mut Command) {
+    let done = command.current_dir("/").output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{said}");
+}
+
 /// Path to mode and text.
 type Files = BTreeMap<String, (u32, Vec<u8>)>;
 
 fn pips(wheel: &Path, root: &Path) -> Files {
-    let done = Command::new("python3")
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--no-index",
-            "--no-compile",
-        ])
-        .args([
-            "--disable-pip-version-check",
-            "--ignore-installed",
-            "--no-warn-script-location",
-        ])
-        .args(["--root-user-action=ignore", "--prefix", PREFIX, "--root"])
-        .arg(root)
-        .arg(wheel)
-        .current_dir("/")
-        .output()
-        .unwrap();
-    assert!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
+    pip(Command::new("python3")
+        .args("-m pip install --quiet --no-deps --no-index --no-compile".split(' '))
+        .args("--disable-pip-version-check --ignore-installed".split(' '))
+        .args(["--no-warn-script-location", "--root-user-action=ignore"])
+        .args(["--prefix", PREFIX, "--root"])
+        .args([root, wheel]));
     let mut found = Files::new();
     let mut left: Vec<PathBuf> = vec![root.to_owned()];
     while let Some(at) = left.pop() {
@@ -304,27 +291,11 @@ fn made_wheels_as_pip_leaves_them() {
 fn real_wheels_as_pip_leaves_them() {
     let Some(python) = machine() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let done = Command::new("python3")
-        .args([
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--only-binary",
-            ":all:",
-        ])
+    pip(Command::new("python3")
+        .args("-m pip download --quiet --no-deps --only-binary :all:".split(' '))
         .args(["--disable-pip-version-check", "--dest"])
         .arg(folder.path())
-        .args(["six", "packaging", "pyyaml", "pygments", "numpy"])
-        .current_dir("/")
-        .output()
-        .unwrap();
-    assert!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
+        .args(["six", "packaging", "pyyaml", "pygments", "numpy"]));
     let mut count = 0;
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let path = entry.unwrap().path();

@@ -164,3 +164,15 @@ pub fn lines(expected: &[(&str, &str)]) -> BTreeMap<String, String> {
     let own = |(path, line): &(&str, &str)| ((*path).to_owned(), (*line).to_owned());
     expected.iter().map(own).collect()
 }
+
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    out.write_all(bytes).unwrap();
+    out.finish().unwrap()
+}
+
+pub fn xz(bytes: &[u8]) -> Vec<u8> {
+    let mut out = liblzma::write::XzEncoder::new(Vec::new(), 1);
+    out.write_all(bytes).unwrap();
+    out.finish().unwrap()
+}

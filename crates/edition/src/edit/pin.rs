@@ -1,9 +1,10 @@
 //! `--pin NAME=VERSION`: the version goes into the line that names the package, or into a new one.
 
-use lock::LayerName;
+use lock::{LayerName, normalised};
 
 use super::{Change, EditionFile, ListKind};
-use crate::{DebianRequest, Error, Relation, Requirement, RequirementFrom, Result, normalised};
+
+use crate::{DebianRequest, Error, Relation, Requirement, RequirementFrom, Result};
 
 impl EditionFile {
     /// Pins a package to a version: in the line that names it, else as a new line of `layer` (a limit

@@ -12,7 +12,6 @@ mod source;
 
 use std::{
     fmt, io,
-    io::Read,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -21,8 +20,7 @@ use std::{
     time::Duration,
 };
 
-use lock::{Artifact, Sha256};
-use sha2::Digest;
+use lock::Artifact;
 
 use crate::{
     Error, Places, Progress, ProgressTask, Result, Silent, Store, TaskKind, Tried, error::io_at,
@@ -304,7 +302,7 @@ fn verify(path: &Path, artifact: &Artifact) -> Result<bool> {
     };
     let size = file.metadata().map_err(io_at("look at", path))?.len();
     let (expected, found) = if size == artifact.size {
-        let found = hash(&mut file).map_err(io_at("read", path))?;
+        let (_, found) = crate::sha256(&mut file).map_err(io_at("read", path))?;
         if found == artifact.sha256 {
             return Ok(true);
         }
@@ -323,17 +321,4 @@ fn verify(path: &Path, artifact: &Artifact) -> Result<bool> {
         found,
         path,
     })
-}
-
-fn hash(reader: &mut impl Read) -> io::Result<Sha256> {
-    let mut hasher = sha2::Sha256::new();
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        match reader.read(&mut buffer) {
-            Ok(0) => return Ok(Sha256(hasher.finalize().into())),
-            Ok(count) => hasher.update(&buffer[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
 }
