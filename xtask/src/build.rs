@@ -48,9 +48,9 @@ pub fn context(options: &BuildOptions, locks: &Path) -> Result<Context> {
 pub fn image(edition: &str, up_to: LayerName, options: &BuildOptions) -> Result<Image> {
     let (lock, folder) = lock(edition)?;
     let cx = context(options, &folder)?;
-    let mut meta = Meta::from_lock(&lock);
+    let mut meta = Meta::from_lock(&lock)?;
     if up_to != LayerName::Runtime {
-        meta.reference = format!("strata/{}:{up_to}", lock.edition);
+        meta = meta.up_to(up_to)?;
     }
     let layers = assembler::layers(&lock, up_to)?;
     Ok(assembler::assemble(&cx, meta, &layers)?)

@@ -57,7 +57,7 @@ impl Engine {
                 "inspect",
                 "--format",
                 "{{.Id}}",
-                &image.meta.reference,
+                &image.meta.reference(),
             ])
             .output();
         output.is_ok_and(|output| {

@@ -25,7 +25,7 @@ pub fn run(args: &Args) -> Result<()> {
     let image = build::image(&args.edition, LayerName::Runtime, &args.options)?;
     table::print(&image);
     engine.load(&image)?;
-    eprintln!("{} has it as {}", engine.program(), image.meta.reference);
+    eprintln!("{} has it as {}", engine.program(), image.meta.reference());
     println!("{}", image.digest.to_oci());
     Ok(())
 }

@@ -47,7 +47,7 @@ pub fn run(args: &Args) -> Result<()> {
     let program = engine.program();
     let image = build::image(&args.edition, LayerName::Runtime, &args.options)?;
     if !engine.has(&image) {
-        eprintln!("loading {} into {program}", image.meta.reference);
+        eprintln!("loading {} into {program}", image.meta.reference());
         engine.load(&image)?;
     }
     let gpu = Path::new("/dev/nvidiactl").exists() && !args.cpu;
@@ -60,7 +60,7 @@ pub fn run(args: &Args) -> Result<()> {
     } else if !args.cpu {
         eprintln!("no NVIDIA GPU found on this machine: running on the CPU");
     }
-    command.arg(&image.meta.reference);
+    command.arg(&image.meta.reference());
     if !gpu {
         command.arg("--cpu");
     }

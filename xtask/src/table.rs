@@ -91,7 +91,7 @@ pub fn json(image: &Image) -> Result<String> {
         })
         .collect();
     Ok(serde_json::to_string(&serde_json::json!({
-        "edition": image.meta.edition, "reference": image.meta.reference,
+        "edition": image.meta.edition, "reference": image.meta.reference(),
         "digest": image.digest.to_oci(), "config": image.config_digest.to_oci(),
         "transfer_size": image.transfer_size(), "layers": layers,
     }))?)

@@ -10,7 +10,11 @@ use std::{
 use layer::{MTIME, Part};
 use lock::Sha256;
 
-use crate::{Error, Image, Result, document::LAYOUT, image::blob_path};
+use crate::{
+    Error, Image, Result,
+    document::LAYOUT,
+    image::{blob_path, index_json},
+};
 
 /// Writes the image to `out` as one tar archive; the same image gives the same bytes.
 /// `advance` hears of every stretch of bytes written.
@@ -44,7 +48,10 @@ pub fn write_archive(image: &Image, out: &mut dyn Write, advance: &dyn Fn(u64)) 
     archive.finish(vec![
         (blob_path(&image.config_digest), image.config.clone()),
         (blob_path(&image.digest), image.manifest.clone()),
-        ("index.json".to_owned(), image.index()?),
+        (
+            "index.json".to_owned(),
+            index_json(&image.meta.name, &image.manifest)?,
+        ),
         ("manifest.json".to_owned(), image.docker_manifest()?),
         ("oci-layout".to_owned(), LAYOUT.to_vec()),
     ])
@@ -118,7 +125,7 @@ impl<'a> Archive<'a> {
         open: impl Fn(&Part, File) -> std::io::Result<(u64, Box<dyn Read>)>,
     ) -> Result<()> {
         let mut seen = BTreeSet::new();
-        for part in image.layers.iter().flat_map(|layer| &layer.parts) {
+        for part in image.parts() {
             let name = name(part);
             if !seen.insert(name) {
                 continue;

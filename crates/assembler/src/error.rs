@@ -61,6 +61,20 @@ pub enum Error {
         /// What serde said.
         source: serde_json::Error,
     },
+    /// A document is not what OCI's specification wants.
+    #[error("cannot make {document}: {source}")]
+    Document {
+        /// Which one.
+        document: &'static str,
+        /// What is wrong.
+        source: oci_spec::OciSpecError,
+    },
+    /// A name that engines do not take.
+    #[error(
+        "{0:?} cannot be an image's name: the edition's name must be made of lower-case letters and \
+         digits, with single dots, dashes or underscores between them"
+    )]
+    Name(String),
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {

@@ -1,25 +1,31 @@
 //! The finished image: its documents in memory, its layers' blobs in the store.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use layer::LayerBlob;
-use lock::{Lock, Sha256};
-use sha2::Digest;
+use layer::{LayerBlob, Part};
+use lock::{LayerName, Lock, Sha256};
+use oci_spec::image::{ImageIndexBuilder, ImageManifest, ImageManifestBuilder, MediaType};
+use ocipkg::{ImageName, Name, Reference};
 
 use crate::{
     Error, Result,
     archive::plain_path,
     config,
-    document::{CONFIG, Descriptor, DockerImage, INDEX, Index, MANIFEST, Manifest},
+    document::{DockerImage, descriptor, json, sha256},
 };
+
+/// The registry that engines mean when a name has none.
+const DOCKER: &str = "docker.io";
+const MANIFEST: &str = "the manifest";
+const INDEX: &str = "the index";
 
 /// What an image says of itself beside its layers. All of it comes from the lock.
 #[derive(Debug, Clone)]
 pub struct Meta {
     /// The edition's name.
     pub edition: String,
-    /// What engines call it, with a tag: `strata/starter:latest`.
-    pub reference: String,
+    /// What engines call it, with a tag.
+    pub name: ImageName,
     /// RFC 3339, UTC.
     pub created: String,
     /// `os/architecture`.
@@ -29,16 +35,44 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// What the lock says, under the name `strata/<edition>:latest`.
-    pub fn from_lock(lock: &Lock) -> Self {
-        Self {
+    /// What the lock says, under the name `strata/<edition>` with the tag `latest`.
+    ///
+    /// # Errors
+    /// [`Error::Name`] for an edition whose name cannot be an image's.
+    pub fn from_lock(lock: &Lock) -> Result<Self> {
+        Ok(Self {
             edition: lock.edition.clone(),
-            reference: format!("strata/{}:latest", lock.edition),
+            name: name(&format!("strata/{}", lock.edition), "latest")?,
             created: lock.created.clone(),
             platform: lock.platform.clone(),
             image: lock.image.clone(),
-        }
+        })
     }
+
+    /// The same with the layer's name as tag, for an image that ends there.
+    ///
+    /// # Errors
+    /// None: layers' names are tags.
+    pub fn up_to(mut self, layer: LayerName) -> Result<Self> {
+        self.name = name(&self.name.name, &layer.to_string())?;
+        Ok(self)
+    }
+
+    /// The name as people write it: `strata/starter:latest`.
+    pub fn reference(&self) -> String {
+        format!("{}:{}", self.name.name, self.name.reference)
+    }
+}
+
+fn name(name: &str, tag: &str) -> Result<ImageName> {
+    let parsed = Name::new(name).and_then(|name| Ok((name, Reference::new(tag)?)));
+    let (found, reference) = parsed.map_err(|_| Error::Name(format!("{name}:{tag}")))?;
+    Ok(ImageName {
+        hostname: DOCKER.to_owned(),
+        port: None,
+        name: found,
+        reference,
+    })
 }
 
 /// A finished image.
@@ -67,30 +101,28 @@ impl Image {
         if layers.is_empty() {
             return Err(Error::NoLayers);
         }
-        let config = json("the config", &config::config(&meta, &layers)?)?;
+        let config = config::config(&meta, &layers)?;
         let config_digest = sha256(&config);
-        let descriptors = layers
-            .iter()
-            .flat_map(|layer| &layer.parts)
-            .map(|part| Descriptor {
-                media_type: part.media_type(),
-                digest: part.digest.to_oci(),
-                size: part.size,
-                annotations: BTreeMap::new(),
-            });
-        let manifest = Manifest {
-            schema_version: 2,
-            media_type: MANIFEST,
-            config: Descriptor {
-                media_type: CONFIG,
-                digest: config_digest.to_oci(),
-                size: config.len() as u64,
-                annotations: BTreeMap::new(),
-            },
-            layers: descriptors.collect(),
-            annotations: BTreeMap::new(),
-        };
-        let manifest = json("the manifest", &manifest)?;
+        let parts = layers.iter().flat_map(|layer| &layer.parts);
+        let parts = parts.map(|part| {
+            let media_type = MediaType::from(part.media_type());
+            descriptor(media_type, part.size, &part.digest)
+        });
+        let manifest = ImageManifestBuilder::default()
+            .schema_version(2_u32)
+            .media_type(MediaType::ImageManifest)
+            .config(descriptor(
+                MediaType::ImageConfig,
+                config.len() as u64,
+                &config_digest,
+            )?)
+            .layers(parts.collect::<Result<Vec<_>>>()?)
+            .build()
+            .map_err(|source| Error::Document {
+                document: MANIFEST,
+                source,
+            })?;
+        let manifest = manifest_json(&manifest)?;
         let digest = sha256(&manifest);
         Ok(Self {
             meta,
@@ -102,63 +134,35 @@ impl Image {
         })
     }
 
-    /// `index.json` of a layout that holds this image alone.
-    pub(crate) fn index(&self) -> Result<Vec<u8>> {
-        let tag = self
-            .meta
-            .reference
-            .rsplit_once(':')
-            .map_or("latest", |(_, tag)| tag);
-        let annotations = BTreeMap::from([
-            (
-                "io.containerd.image.name".to_owned(),
-                format!("docker.io/{}", self.meta.reference),
-            ),
-            (
-                "org.opencontainers.image.ref.name".to_owned(),
-                tag.to_owned(),
-            ),
-        ]);
-        let manifest = Descriptor {
-            media_type: MANIFEST,
-            digest: self.digest.to_oci(),
-            size: self.manifest.len() as u64,
-            annotations,
-        };
-        let index = Index {
-            schema_version: 2,
-            media_type: INDEX,
-            manifests: vec![manifest],
-        };
-        json("the index", &index)
+    /// Every part, lowest first.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.layers.iter().flat_map(|layer| &layer.parts)
     }
 
     /// Docker's `manifest.json`, which names blobs by their paths in the layout.
     pub(crate) fn docker_manifest(&self) -> Result<Vec<u8>> {
-        let parts = self.layers.iter().flat_map(|layer| &layer.parts);
         let image = DockerImage {
             config: blob_path(&self.config_digest),
-            repo_tags: vec![self.meta.reference.clone()],
-            layers: parts.map(|part| blob_path(&part.digest)).collect(),
+            repo_tags: vec![self.meta.reference()],
+            layers: self.parts().map(|part| blob_path(&part.digest)).collect(),
         };
         json("manifest.json", &[image])
     }
 
     /// Docker's `manifest.json` for an archive of plain tars.
     pub(crate) fn plain_manifest(&self) -> Result<Vec<u8>> {
-        let parts = self.layers.iter().flat_map(|layer| &layer.parts);
         let image = DockerImage {
             config: format!("{}.json", self.config_digest),
-            repo_tags: vec![self.meta.reference.clone()],
-            layers: parts.map(|part| plain_path(&part.diff_id)).collect(),
+            repo_tags: vec![self.meta.reference()],
+            layers: self.parts().map(|part| plain_path(&part.diff_id)).collect(),
         };
         json("manifest.json", &[image])
     }
 
     /// Bytes that a user without any of its layers pulls.
     pub fn transfer_size(&self) -> u64 {
-        let parts = self.layers.iter().flat_map(|layer| &layer.parts);
-        parts.map(|part| part.size).sum::<u64>() + (self.manifest.len() + self.config.len()) as u64
+        self.parts().map(|part| part.size).sum::<u64>()
+            + (self.manifest.len() + self.config.len()) as u64
     }
 }
 
@@ -167,10 +171,34 @@ pub(crate) fn blob_path(digest: &Sha256) -> String {
     format!("blobs/sha256/{digest}")
 }
 
-fn json(document: &'static str, value: &impl serde::Serialize) -> Result<Vec<u8>> {
-    serde_json::to_vec(value).map_err(|source| Error::Json { document, source })
+/// The manifest as it is stored.
+pub(crate) fn manifest_json(manifest: &ImageManifest) -> Result<Vec<u8>> {
+    json(MANIFEST, manifest)
 }
 
-pub(crate) fn sha256(bytes: &[u8]) -> Sha256 {
-    Sha256(sha2::Sha256::digest(bytes).into())
+/// `index.json` of a layout that holds this one manifest.
+pub(crate) fn index_json(name: &ImageName, manifest: &[u8]) -> Result<Vec<u8>> {
+    let annotations = HashMap::from([
+        (
+            "io.containerd.image.name".to_owned(),
+            format!("{}/{}:{}", name.hostname, name.name, name.reference),
+        ),
+        (
+            "org.opencontainers.image.ref.name".to_owned(),
+            name.reference.to_string(),
+        ),
+    ]);
+    let digest = sha256(manifest);
+    let mut manifest = descriptor(MediaType::ImageManifest, manifest.len() as u64, &digest)?;
+    manifest.set_annotations(Some(annotations));
+    let index = ImageIndexBuilder::default()
+        .schema_version(2_u32)
+        .media_type(MediaType::ImageIndex)
+        .manifests([manifest])
+        .build()
+        .map_err(|source| Error::Document {
+            document: INDEX,
+            source,
+        })?;
+    json(INDEX, &index)
 }

@@ -3,7 +3,7 @@
 //!
 //! What lives here: the order of layers, config and manifest, layout, archive. What does not: what
 //! a layer holds, or how it is made. The documents follow the OCI image specification 1.1; their
-//! JSON is written from types with a fixed order, so the same layers give the same digest.
+//! JSON has its keys in order, so the same layers give the same digest.
 
 mod archive;
 mod build;
@@ -13,6 +13,7 @@ mod edition;
 mod error;
 mod image;
 mod layout;
+mod ocipkg_traits;
 mod ownership;
 
 pub use archive::{write_archive, write_plain_archive};
@@ -20,4 +21,4 @@ pub use build::assemble;
 pub use edition::layers;
 pub use error::{Error, Result};
 pub use image::{Image, Meta};
-pub use layout::{LayoutOutcome, write_layout};
+pub use layout::{LayoutBuilder, LayoutOutcome, write_layout};

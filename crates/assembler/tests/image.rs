@@ -7,10 +7,14 @@ use std::{collections::BTreeMap, io::Read, path::Path, sync::Arc};
 use layer::{
     Compression, ConfigPatch, Context, Entry, EntryPath, Layer, LayerBlob, Plan, Result, Tree,
 };
-use ocipkg::image::{Image as _, OciDir};
+use ocipkg::{
+    ImageName,
+    image::{Image as _, OciDir, OciDirBuilder},
+};
 use store::{Fetcher, KeyBuilder, Places, Silent, Store};
 use strata_assembler::{
-    Error, Image, LayoutOutcome, Meta, assemble, write_archive, write_layout, write_plain_archive,
+    Error, Image, LayoutBuilder, LayoutOutcome, Meta, assemble, write_archive, write_layout,
+    write_plain_archive,
 };
 
 /// A layer of one file.
@@ -77,7 +81,7 @@ fn image(store: &Path, compression: Compression) -> Image {
 fn meta() -> Meta {
     Meta {
         edition: "test".to_owned(),
-        reference: "strata/test:latest".to_owned(),
+        name: ImageName::parse("docker.io/strata/test:latest").unwrap(),
         created: "2026-11-23T00:00:00Z".to_owned(),
         platform: "linux/amd64".to_owned(),
         image: lock::Image {
@@ -186,6 +190,63 @@ fn a_layout_is_read_by_another_implementation() {
             .count(),
         1
     );
+}
+
+#[test]
+fn what_a_kill_left_goes_and_what_another_writes_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = image(&folder.path().join("store"), Compression::default());
+    let dist = folder.path().join("dist");
+    let left = dist.join(".layout-test.killed");
+    std::fs::create_dir_all(left.join("blobs/sha256")).unwrap();
+    let other = LayoutBuilder::new(&dist.join("test"), image.meta.name.clone()).unwrap();
+    assert!(!left.exists());
+    write_layout(&image, &dist.join("test")).unwrap();
+    let count = || std::fs::read_dir(&dist).unwrap().count();
+    assert_eq!(count(), 2, "the other one's folder stays");
+    other.finish(&image.manifest).unwrap();
+    assert_eq!(count(), 1);
+    // The last one that is finished stands; it has no parts, so it is written again.
+    assert_eq!(
+        write_layout(&image, &dist.join("test")).unwrap(),
+        LayoutOutcome::Written
+    );
+    assert_eq!(count(), 1);
+}
+
+#[test]
+fn ocipkg_copies_an_image_out_and_into_a_layout() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut image = image(&folder.path().join("store"), Compression::default());
+    let name = image.meta.name.clone();
+    let out = OciDirBuilder::new(folder.path().join("out"), name.clone()).unwrap();
+    let mut out = ocipkg::image::copy(&mut image, out).unwrap();
+    let manifest = out.get_manifest().unwrap();
+    assert_eq!(manifest, image.get_manifest().unwrap());
+    // Back into a layout of ours: with the same digest, though the other JSON is written otherwise.
+    let into = LayoutBuilder::new(&folder.path().join("in"), name).unwrap();
+    let mut into = ocipkg::image::copy(&mut out, into).unwrap();
+    let digest = image.digest.to_oci().parse().unwrap();
+    assert_eq!(into.get_blob(&digest).unwrap(), image.manifest);
+    let other = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
+    assert!(image.get_blob(&other).is_err());
+}
+
+#[test]
+fn an_edition_with_a_name_that_engines_refuse() {
+    let mut lock = lock::Lock::starter().unwrap();
+    assert_eq!(
+        Meta::from_lock(&lock).unwrap().reference(),
+        "strata/starter:latest"
+    );
+    for name in ["Mine", "a b", "a//b", "-a"] {
+        lock.edition = name.to_owned();
+        let error = Meta::from_lock(&lock).unwrap_err().to_string();
+        assert!(
+            error.contains(name) && error.contains("lower-case"),
+            "{error}"
+        );
+    }
 }
 
 fn members(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
