@@ -1,6 +1,9 @@
 //! All layers at once.
 
-use std::thread;
+use std::{
+    sync::{Mutex, PoisonError},
+    thread,
+};
 
 use layer::{Context, Layer, LayerBlob};
 
@@ -12,27 +15,42 @@ use crate::{Error, Image, Meta, Result, ownership};
 /// on the context's rayon pool, and the number of parts in work at once is bounded.
 ///
 /// # Errors
-/// The error of the lowest layer that failed, after all have ended; a path that two parts have
-/// with different contents; see [`Error`].
+/// The error of the layer that failed first; the others are stopped, and waited for. A path that two
+/// parts have with different contents. See [`Error`].
 pub fn assemble(cx: &Context, meta: Meta, layers: &[Box<dyn Layer>]) -> Result<Image> {
-    let blobs: Result<Vec<LayerBlob>> = thread::scope(|scope| {
+    let cx = &cx.stoppable();
+    let failed = Mutex::new(None);
+    let build = |layer: &dyn Layer| {
+        let source = match layer.build(cx) {
+            Ok(blob) => return Some(blob),
+            Err(source) => Box::new(source),
+        };
+        let layer = layer.name().to_owned();
+        let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+        // Later ones only follow from the first.
+        failed.get_or_insert(Error::Layer { layer, source });
+        cx.stop();
+        None
+    };
+    let blobs: Vec<Option<LayerBlob>> = thread::scope(|scope| {
         let running: Vec<_> = layers
             .iter()
-            .map(|layer| (layer.name(), scope.spawn(move || layer.build(cx))))
+            .map(|layer| scope.spawn(|| build(layer.as_ref())))
             .collect();
         running
             .into_iter()
-            .map(|(name, thread)| {
-                let layer = || name.to_owned();
-                let blob = thread.join().map_err(|_| Error::Lost { layer: layer() })?;
-                blob.map_err(|source| Error::Layer {
-                    layer: layer(),
-                    source: Box::new(source),
-                })
-            })
+            .map(|thread| thread.join().ok().flatten())
             .collect()
     });
-    let blobs = blobs?;
+    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    let named = layers.iter().zip(blobs).map(|(layer, blob)| {
+        blob.ok_or_else(|| Error::Lost {
+            layer: layer.name().to_owned(),
+        })
+    });
+    let blobs: Vec<LayerBlob> = named.collect::<Result<_>>()?;
     ownership::check(cx, blobs.iter().flat_map(|layer| &layer.parts))?;
     Image::new(meta, blobs)
 }

@@ -61,6 +61,20 @@ impl Context {
         Self::new(store, Fetcher::from_env()?)
     }
 
+    /// The same context, to be stopped without stopping this one.
+    #[must_use]
+    pub fn stoppable(&self) -> Self {
+        Self {
+            fetcher: self.fetcher.stoppable(),
+            ..self.clone()
+        }
+    }
+
+    /// Ends downloads that are under way and starts no more parts: something has failed.
+    pub fn stop(&self) {
+        self.fetcher.stop();
+    }
+
     /// How many threads compress and unpack at once.
     pub fn threads(&self) -> usize {
         self.pool.current_num_threads()

@@ -99,7 +99,7 @@ impl fmt::Debug for Plan<'_> {
 /// order of the plans.
 ///
 /// # Errors
-/// The first error of any plan; the others are not started then.
+/// The first error of any plan. The context is stopped then: the others are not started, downloads end.
 pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
     let count = plans.len();
     let mut found = Vec::with_capacity(count);
@@ -111,13 +111,14 @@ pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
             let promised = cx.room.promise(&cx.store, &plan.artifacts)?;
             queue.push((at, plan, key, promised));
         }
-        found.push(parts.map(Ok));
+        found.push(parts);
     }
     // Taken from the end: the heaviest last; equal ones in the order of the plans.
     queue.sort_by_key(|(at, plan, ..)| (plan.weight, Reverse(*at)));
     let threads = queue.len().min(cx.threads().min(8));
     let queue = Mutex::new(queue);
     let done = Mutex::new(found);
+    let failed = Mutex::new(None);
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -126,30 +127,28 @@ pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
                         return;
                     };
                     let result = build_plan(cx, plan, key);
-                    let result = result.map_err(|error| error.if_full(cx.store.root()));
                     drop(promised);
-                    if result.is_err() {
-                        taken(&queue).clear();
+                    match result {
+                        Ok(parts) => taken(&done)[at] = Some(parts),
+                        Err(error) => {
+                            // Later ones only follow from the first.
+                            let error = error.if_full(cx.store.root());
+                            taken(&failed).get_or_insert(error);
+                            cx.stop();
+                        }
                     }
-                    taken(&done)[at] = Some(result);
                 }
             });
         }
     });
-    // An error leaves plans that were never started: the error is what counts.
-    let mut parts = Vec::new();
-    let mut missing = false;
-    for result in done.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        match result {
-            Some(result) => parts.extend(result?),
-            None => missing = true,
-        }
+    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
     }
-    if missing {
-        Err(Error::Worker("building a layer's parts".to_owned()))
-    } else {
-        Ok(parts)
-    }
+    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let parts: Option<Vec<Vec<Part>>> = done.into_iter().collect();
+    parts
+        .map(|parts| parts.into_iter().flatten().collect())
+        .ok_or_else(|| Error::Worker("building a layer's parts".to_owned()))
 }
 
 fn taken<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -172,6 +171,14 @@ fn lookup(cx: &Context, key: &Key) -> Result<Option<Vec<Part>>> {
 }
 
 fn build_plan(cx: &Context, plan: Plan<'_>, key: Key) -> Result<Vec<Part>> {
+    let given_up = || {
+        Error::Store(store::Error::Stopped {
+            artifact: plan.name.clone(),
+        })
+    };
+    if cx.fetcher.stopped() {
+        return Err(given_up());
+    }
     // Another process may be at the same part: wait for it and take its result.
     let _once = cx.store.lock(KIND, &key)?;
     if let Some(parts) = lookup(cx, &key)? {
@@ -185,6 +192,9 @@ fn build_plan(cx: &Context, plan: Plan<'_>, key: Key) -> Result<Vec<Part>> {
     let tree = (plan.make)(cx)?;
     // Only now: a plan that waits for a download or for the configured system holds up no other.
     let _slot = cx.slots.take();
+    if cx.fetcher.stopped() {
+        return Err(given_up());
+    }
     let chunks = split(tree)?;
     let several = chunks.len();
     let mut parts = Vec::with_capacity(several);

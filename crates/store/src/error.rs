@@ -170,10 +170,10 @@ pub enum Error {
         /// What was tried.
         problem: String,
     },
-    /// A fetch was given up since another of the same call failed.
-    #[error("fetching {artifact} was stopped, since another download failed")]
+    /// Work was given up since other work of the same build failed.
+    #[error("{artifact} was given up, since something else failed")]
     Stopped {
-        /// The artifact.
+        /// The artifact, or what was to be made.
         artifact: String,
     },
 }

@@ -31,12 +31,18 @@ use client::Client;
 use index::Pages;
 use partial::Partial;
 
+/// Tells a download whether it should end.
+type Stop<'s> = &'s (dyn Fn() -> bool + Sync);
+
 /// How many artifacts are fetched at a time.
 const AT_ONCE: usize = 8;
 
 /// How artifacts come into the store. Cheap to clone; clones share connections and index pages.
 #[derive(Clone)]
-pub struct Fetcher(Arc<Inner>);
+pub struct Fetcher {
+    inner: Arc<Inner>,
+    stop: Arc<AtomicBool>,
+}
 
 struct Inner {
     places: Places,
@@ -59,10 +65,10 @@ struct Patience {
 impl fmt::Debug for Fetcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fetcher")
-            .field("places", &self.0.places)
-            .field("progress", &self.0.progress)
-            .field("offline", &self.0.offline)
-            .field("patience", &self.0.patience)
+            .field("places", &self.inner.places)
+            .field("progress", &self.inner.progress)
+            .field("offline", &self.inner.offline)
+            .field("patience", &self.inner.patience)
             .finish_non_exhaustive()
     }
 }
@@ -83,45 +89,72 @@ impl Fetcher {
             wait: Duration::from_millis(500),
         };
         let (client, pages) = (Client::new(), Pages::default());
-        Self(Arc::new(Inner {
+        Self::of(Inner {
             places,
             progress,
             offline,
             client,
             pages,
             patience,
-        }))
+        })
     }
 
     /// The same places, asked up to `tries` times as long as none of them gives a final answer,
     /// with a pause of `wait` before the second time that doubles after that.
     pub fn with_patience(&self, tries: u32, wait: Duration) -> Self {
-        Self(Arc::new(Inner {
-            places: self.0.places.clone(),
-            progress: self.0.progress.clone(),
-            offline: self.0.offline,
-            client: self.0.client.clone(),
+        Self::of(Inner {
+            places: self.inner.places.clone(),
+            progress: self.inner.progress.clone(),
+            offline: self.inner.offline,
+            client: self.inner.client.clone(),
             pages: Pages::default(),
             patience: Patience {
                 tries: tries.max(1),
                 wait,
             },
-        }))
+        })
+    }
+
+    fn of(inner: Inner) -> Self {
+        Self {
+            inner: Arc::new(inner),
+            stop: Arc::default(),
+        }
+    }
+
+    /// The same fetcher, to be stopped without stopping this one.
+    #[must_use]
+    pub fn stoppable(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            stop: Arc::default(),
+        }
+    }
+
+    /// Ends the downloads of this fetcher and of its clones with [`Error::Stopped`]; what has come
+    /// stays for the next time.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was stopped.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
     /// Who hears of progress.
     pub fn progress(&self) -> &Arc<dyn Progress> {
-        &self.0.progress
+        &self.inner.progress
     }
 
     /// Whether only the store may be used.
     pub fn offline(&self) -> bool {
-        self.0.offline
+        self.inner.offline
     }
 
     /// The places that are asked.
     pub fn places(&self) -> &Places {
-        &self.0.places
+        &self.inner.places
     }
 
     /// The artifact as a file in the store, of the right size and sha256. It is hashed once in a
@@ -133,7 +166,7 @@ impl Fetcher {
     /// - [`Error::Fetch`], [`Error::NoPythonIndex`]: no place has it.
     /// - [`Error::DiskFull`], [`Error::Io`]: the store cannot be written.
     pub fn fetch(&self, store: &Store, artifact: &Artifact) -> Result<PathBuf> {
-        self.fetch_unless(store, artifact, &AtomicBool::new(false))
+        self.fetch_unless(store, artifact, &|| self.stopped())
     }
 
     /// Brings those of `artifacts` that are not in the store into it, several at a time, biggest
@@ -154,7 +187,7 @@ impl Fetcher {
         let Some(first) = missing.first() else {
             return Ok(());
         };
-        if self.0.offline {
+        if self.inner.offline {
             return Err(Error::Offline {
                 artifact: first.to_string(),
                 more: missing.len() - 1,
@@ -171,15 +204,16 @@ impl Fetcher {
 
         let next = AtomicUsize::new(0);
         let stop = AtomicBool::new(false);
+        let stopped = || stop.load(Ordering::Relaxed) || self.stopped();
         let failed = Mutex::new(None);
         std::thread::scope(|scope| {
             for _ in 0..missing.len().min(AT_ONCE) {
                 scope.spawn(|| {
                     while let Some(artifact) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        if stop.load(Ordering::Relaxed) {
+                        if stopped() {
                             return;
                         }
-                        if let Err(error) = self.fetch_unless(store, artifact, &stop) {
+                        if let Err(error) = self.fetch_unless(store, artifact, &stopped) {
                             let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
                             // Those that stop because of the first come later.
                             failed.get_or_insert(error);
@@ -195,12 +229,7 @@ impl Fetcher {
             .map_or(Ok(()), Err)
     }
 
-    fn fetch_unless(
-        &self,
-        store: &Store,
-        artifact: &Artifact,
-        stop: &AtomicBool,
-    ) -> Result<PathBuf> {
+    fn fetch_unless(&self, store: &Store, artifact: &Artifact, stop: Stop<'_>) -> Result<PathBuf> {
         let slot = store.verified(&artifact.sha256);
         let mut verified = slot.lock().unwrap_or_else(PoisonError::into_inner);
         let path = store.download_path(&artifact.sha256);
@@ -208,7 +237,7 @@ impl Fetcher {
             return Ok(path);
         }
         if !verify(&path, artifact)? {
-            if self.0.offline {
+            if self.inner.offline {
                 return Err(Error::Offline {
                     artifact: artifact.to_string(),
                     more: 0,
@@ -225,8 +254,8 @@ impl Fetcher {
     }
 
     /// Fetches an artifact whose lock is held.
-    fn download(&self, store: &Store, artifact: &Artifact, stop: &AtomicBool) -> Result<()> {
-        let inner = &*self.0;
+    fn download(&self, store: &Store, artifact: &Artifact, stop: Stop<'_>) -> Result<()> {
+        let inner = &*self.inner;
         let task = ProgressTask::start(
             inner.progress.clone(),
             TaskKind::Fetch,
@@ -280,10 +309,10 @@ impl Fetcher {
         let mut resumed = 0;
         loop {
             let before = part.received();
-            let answer = attempt::attempt(&self.0.client, &self.0.pages, source, part)?;
+            let answer = attempt::attempt(&self.inner.client, &self.inner.pages, source, part)?;
             let gave_some = part.received() > before;
             match answer {
-                Err(Failure::Broken(_)) if gave_some && resumed < self.0.patience.tries => {
+                Err(Failure::Broken(_)) if gave_some && resumed < self.inner.patience.tries => {
                     resumed += 1;
                 }
                 answer => return Ok(answer),

@@ -4,17 +4,16 @@
 use std::{
     io::{Read, Seek, SeekFrom, Write},
     path::PathBuf,
-    sync::atomic::{AtomicBool, Ordering},
 };
 
 use fs_err::File;
 use lock::{Artifact, Sha256};
 use sha2::Digest;
 
+use super::Stop;
 use crate::{Error, ProgressTask, Result, Store, error::io_at};
 
 /// The file that an artifact is written to before it is whole.
-#[derive(Debug)]
 pub(super) struct Partial<'a> {
     pub(super) artifact: &'a Artifact,
     file: File,
@@ -26,7 +25,7 @@ pub(super) struct Partial<'a> {
     task: &'a ProgressTask,
     /// The most that was reported, in bytes: starting over is no progress.
     reported: u64,
-    stop: &'a AtomicBool,
+    stop: Stop<'a>,
 }
 
 impl<'a> Partial<'a> {
@@ -35,7 +34,7 @@ impl<'a> Partial<'a> {
         store: &Store,
         artifact: &'a Artifact,
         task: &'a ProgressTask,
-        stop: &'a AtomicBool,
+        stop: Stop<'a>,
     ) -> Result<Self> {
         let path = store.partial_path(&artifact.sha256);
         let mut options = fs_err::OpenOptions::new();
@@ -129,7 +128,7 @@ impl<'a> Partial<'a> {
 
     /// Adds bytes that have come.
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.stop.load(Ordering::Relaxed) {
+        if (self.stop)() {
             return Err(Error::Stopped {
                 artifact: self.artifact.to_string(),
             });

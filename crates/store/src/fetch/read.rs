@@ -17,7 +17,7 @@ impl Fetcher {
     /// file, gives no answer, or too large a file.
     pub fn read(&self, place: &Place, path: &str, limit: u64) -> Result<Vec<u8>> {
         let url = place.below(path);
-        if self.0.offline {
+        if self.inner.offline {
             return Err(Error::Offline {
                 artifact: shown(&url),
                 more: 0,
@@ -32,9 +32,9 @@ impl Fetcher {
         {
             return read_file(&file, limit).map_err(|error| failed(&error.to_string()));
         }
-        let mut patience = self.0.patience;
+        let mut patience = self.inner.patience;
         loop {
-            match self.0.client.page(&url, "*/*", limit) {
+            match self.inner.client.page(&url, "*/*", limit) {
                 Ok((bytes, _, _)) => return Ok(bytes),
                 Err(Failure::Refused(answer)) => return Err(failed(&answer)),
                 Err(failure) if patience.tries <= 1 => return Err(failed(failure.answer())),
@@ -47,14 +47,17 @@ impl Fetcher {
 
     /// The same fetcher for other places. Connections are shared.
     pub fn with_places(&self, places: Places) -> Self {
-        Self(Arc::new(Inner {
-            places,
-            progress: self.0.progress.clone(),
-            offline: self.0.offline,
-            client: self.0.client.clone(),
-            pages: Pages::default(),
-            patience: self.0.patience,
-        }))
+        Self {
+            stop: self.stop.clone(),
+            inner: Arc::new(Inner {
+                places,
+                progress: self.inner.progress.clone(),
+                offline: self.inner.offline,
+                client: self.inner.client.clone(),
+                pages: Pages::default(),
+                patience: self.inner.patience,
+            }),
+        }
     }
 }
 
