@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use lock::LayerName;
 
-use crate::{build, options::BuildOptions, table};
+use crate::{build, options::BuildOptions, progress, table};
 
 /// Writes the image as one tar that `docker load` and `podman load` take, and that is a valid OCI
 /// archive.
@@ -37,17 +37,16 @@ pub fn run(args: &Args) -> Result<()> {
     let aside = tempfile::NamedTempFile::new_in(folder)
         .with_context(|| format!("cannot write into {}", folder.display()))?;
     let mut out = BufWriter::with_capacity(1 << 20, aside);
-    assembler::write_archive(&image, &mut out, &|_| ())?;
+    progress::writing(
+        file.display().to_string(),
+        image.transfer_size(),
+        |advance| assembler::write_archive(&image, &mut out, advance),
+    )?;
     out.flush()?;
     let aside = out.into_inner().map_err(|error| error.into_error())?;
     aside
         .persist(&file)
         .with_context(|| format!("cannot write {}", file.display()))?;
     table::print(&image);
-    if args.options.json {
-        println!("{}", table::json(&image)?);
-    } else {
-        println!("{}", image.digest.to_oci());
-    }
-    Ok(())
+    table::print_digest(&image, args.options.json)
 }

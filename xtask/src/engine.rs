@@ -9,6 +9,8 @@ use anyhow::{Context as _, Result, bail};
 use assembler::Image;
 use clap::ValueEnum;
 
+use crate::progress;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Engine {
     Docker,
@@ -98,10 +100,16 @@ impl Engine {
             .take()
             .context("the engine has no standard input")?;
         let mut out = BufWriter::with_capacity(1 << 20, stdin);
+        let name = format!("{} into {program}", image.meta.reference());
         let written = if self.reads_zstd() {
-            assembler::write_archive(image, &mut out, &|_| ())
+            progress::writing(name, image.transfer_size(), |advance| {
+                assembler::write_archive(image, &mut out, advance)
+            })
         } else {
-            assembler::write_plain_archive(image, &mut out, &|_| ())
+            let total = image.parts().map(|part| part.diff_size).sum();
+            progress::writing(name, total, |advance| {
+                assembler::write_plain_archive(image, &mut out, advance)
+            })
         };
         let flushed = out.flush();
         drop(out);

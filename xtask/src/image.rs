@@ -44,10 +44,5 @@ pub fn run(args: &Args) -> Result<()> {
     assembler::write_layout(&image, &out)?;
     table::print(&image);
     eprintln!("written to {}", out.display());
-    if args.options.json {
-        println!("{}", table::json(&image)?);
-    } else {
-        println!("{}", image.digest.to_oci());
-    }
-    Ok(())
+    table::print_digest(&image, args.options.json)
 }

@@ -26,6 +26,6 @@ pub fn run(args: &Args) -> Result<()> {
     table::print(&image);
     engine.load(&image)?;
     eprintln!("{} has it as {}", engine.program(), image.meta.reference());
-    println!("{}", image.digest.to_oci());
+    table::print_digest(&image, args.options.json)?;
     Ok(())
 }

@@ -3,12 +3,12 @@
 use std::{
     collections::HashMap,
     io::IsTerminal,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
-use store::{Progress, Task, TaskId, TaskKind};
+use store::{Progress, ProgressTask, Task, TaskId, TaskKind};
 
 /// Tasks shorter than this are not worth a line.
 const BRIEF: Duration = Duration::from_secs(1);
@@ -37,6 +37,7 @@ fn verb(kind: TaskKind) -> &'static str {
         TaskKind::Build => "building",
         TaskKind::Compile => "compiling",
         TaskKind::Configure => "configuring",
+        TaskKind::Assemble => "writing",
         _ => "working on",
     }
 }
@@ -77,7 +78,7 @@ impl Progress for Bars {
         }
     }
 
-    fn finish(&self, id: TaskId) {
+    fn finish(&self, id: TaskId, done: bool) {
         let found = self
             .running
             .lock()
@@ -89,12 +90,13 @@ impl Progress for Bars {
         bar.finish_and_clear();
         self.all.remove(&bar);
         if !self.terminal && start.elapsed() >= BRIEF {
-            let size = task
-                .total
-                .map(|total| format!(", {}", HumanBytes(total)))
-                .unwrap_or_default();
+            let what = match (done, task.total) {
+                (true, Some(total)) => format!(", {}", HumanBytes(total)),
+                (true, None) => String::new(),
+                (false, _) => ": given up".to_owned(),
+            };
             eprintln!(
-                "{:>12} {}{size}, {:.1} s",
+                "{:>12} {}{what}, {:.1} s",
                 verb(task.kind),
                 task.name,
                 start.elapsed().as_secs_f64()
@@ -109,4 +111,17 @@ impl Progress for Bars {
         }
         eprintln!("{line}");
     }
+}
+
+/// Runs `work`, which tells how many of `total` bytes it has written, under the name of what it writes.
+pub fn writing<E>(
+    name: String,
+    total: u64,
+    work: impl FnOnce(&dyn Fn(u64)) -> Result<(), E>,
+) -> Result<(), E> {
+    let bars = Arc::new(Bars::new());
+    let task = ProgressTask::start(bars, TaskKind::Assemble, name, Some(total));
+    work(&|bytes| task.advance(bytes))?;
+    task.done();
+    Ok(())
 }

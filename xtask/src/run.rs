@@ -47,7 +47,6 @@ pub fn run(args: &Args) -> Result<()> {
     let program = engine.program();
     let image = build::image(&args.edition, LayerName::Runtime, &args.options)?;
     if !engine.has(&image) {
-        eprintln!("loading {} into {program}", image.meta.reference());
         engine.load(&image)?;
     }
     let gpu = Path::new("/dev/nvidiactl").exists() && !args.cpu;
@@ -75,7 +74,16 @@ pub fn run(args: &Args) -> Result<()> {
         );
     }
     wait(program, &name)?;
-    println!("http://127.0.0.1:{}", args.port);
+    let url = format!("http://127.0.0.1:{}", args.port);
+    if args.options.json {
+        let told = serde_json::json!({
+            "url": url, "container": name, "engine": program, "gpu": gpu,
+            "reference": image.meta.reference(), "digest": image.digest.to_oci(),
+        });
+        println!("{told}");
+    } else {
+        println!("{url}");
+    }
     Ok(())
 }
 

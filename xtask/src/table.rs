@@ -63,6 +63,16 @@ fn origins(layer: &LayerBlob) -> String {
     }
 }
 
+/// The last line of standard output: the digest alone, or the table as JSON.
+pub fn print_digest(image: &Image, as_json: bool) -> Result<()> {
+    if as_json {
+        println!("{}", json(image)?);
+    } else {
+        println!("{}", image.digest.to_oci());
+    }
+    Ok(())
+}
+
 /// The same as JSON, on one line.
 pub fn json(image: &Image) -> Result<String> {
     let layers: Vec<_> = image

@@ -115,12 +115,13 @@ impl<'l> System<'l> {
             return Ok(Made { root, record });
         }
         let name = format!("Debian system of {layer}");
-        let _task = ProgressTask::start(cx.progress.clone(), TaskKind::Configure, name, None);
+        let task = ProgressTask::start(cx.progress.clone(), TaskKind::Configure, name, None);
         let scratch = cx.store.scratch(KIND)?;
         let record = self.make(cx, layer, scratch.path(), below)?;
         // The record first: a tree without one is never believed, nor is a record without a tree.
         cx.store.put_result(KIND, &key, &record)?;
         let root = cx.store.commit_tree(KIND, &key, scratch)?;
+        task.done();
         Ok(Made { root, record })
     }
 

@@ -224,6 +224,7 @@ fn build_plan(cx: &Context, plan: Plan<'_>, key: Key) -> Result<Vec<Part>> {
             origin: PartOrigin::Built(why),
         };
         index::write(&cx.store, &part, &written.files)?;
+        progress.done();
         parts.push(part);
     }
     compare(cx, &key, &parts)?;

@@ -67,6 +67,7 @@ pub(crate) fn bytecode(
         source,
     })?;
     out.commit()?;
+    progress.done();
     pack::read(&path)
 }
 

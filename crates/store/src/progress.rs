@@ -54,9 +54,9 @@ pub trait Progress: Send + Sync + fmt::Debug {
         let _ = (id, amount);
     }
 
-    /// A task has ended, well or not.
-    fn finish(&self, id: TaskId) {
-        let _ = id;
+    /// A task has ended: it is done, or it failed or was given up.
+    fn finish(&self, id: TaskId, done: bool) {
+        let _ = (id, done);
     }
 
     /// Something that the user should know, and that stops nothing.
@@ -71,11 +71,13 @@ pub struct Silent;
 
 impl Progress for Silent {}
 
-/// A task that is under way: it starts when it is made and finishes when it is dropped.
+/// A task that is under way: it starts when it is made and ends with [`ProgressTask::done`]. One
+/// that is dropped before that has failed.
 #[derive(Debug)]
 pub struct ProgressTask {
     progress: Arc<dyn Progress>,
     id: TaskId,
+    done: bool,
 }
 
 impl ProgressTask {
@@ -94,7 +96,11 @@ impl ProgressTask {
             name: name.into(),
             total,
         });
-        Self { progress, id }
+        Self {
+            progress,
+            id,
+            done: false,
+        }
     }
 
     /// The task's identity.
@@ -106,10 +112,15 @@ impl ProgressTask {
     pub fn advance(&self, amount: u64) {
         self.progress.advance(self.id, amount);
     }
+
+    /// Reports that the task is done.
+    pub fn done(mut self) {
+        self.done = true;
+    }
 }
 
 impl Drop for ProgressTask {
     fn drop(&mut self) {
-        self.progress.finish(self.id);
+        self.progress.finish(self.id, self.done);
     }
 }

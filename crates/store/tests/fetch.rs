@@ -438,8 +438,11 @@ fn offline_takes_what_is_there_and_names_what_is_not() {
     fs::write(folder.path().join("f"), &body).unwrap();
     let places = Places::none().with_local(folder.path());
     let there = artifact(&body, Origin::File("f".into()));
-    fetcher(places.clone()).fetch(&store, &there).unwrap();
+    // A file beside the lock takes no network.
     let offline = Fetcher::new(places, Arc::new(Silent), true);
+    offline
+        .fetch_all(&store, std::slice::from_ref(&there))
+        .unwrap();
     offline.fetch(&store, &there).unwrap();
     let text = offline
         .fetch(&store, &debian(b"x"))
@@ -734,8 +737,8 @@ impl Progress for Heard {
         self.1.fetch_add(amount as usize, Ordering::SeqCst);
     }
 
-    fn finish(&self, _: TaskId) {
-        self.0.lock().unwrap().push("finish".to_owned());
+    fn finish(&self, _: TaskId, done: bool) {
+        self.0.lock().unwrap().push(format!("done: {done}"));
     }
 }
 
@@ -754,7 +757,40 @@ fn progress_adds_up_even_when_a_download_starts_over() {
     fetcher.fetch(&store, &artifact).unwrap();
     assert_eq!(
         *heard.0.lock().unwrap(),
-        ["start thing 1 Some(50000)", "finish"]
+        ["start thing 1 Some(50000)", "done: true"]
     );
     assert_eq!(heard.1.load(Ordering::SeqCst), 50_000);
+
+    let missing = Server::start(|_| Answer::new("404 Not Found", ""));
+    let places = Places::none()
+        .with_debian([missing.url("/debian")])
+        .unwrap();
+    let heard = Arc::new(Heard::default());
+    let fetcher = Fetcher::new(places, heard.clone(), false);
+    fetcher.fetch(&store, &debian(b"other")).unwrap_err();
+    assert_eq!(heard.0.lock().unwrap()[1..], ["done: false"]);
+}
+
+#[test]
+fn stopping_ends_downloads_that_are_under_way() {
+    let body = bytes(400_000);
+    let (_folder, store) = store();
+    let artifact = debian(&body);
+    let stopper = Arc::new(std::sync::OnceLock::<Fetcher>::new());
+    let (sent, stop) = (body.clone(), stopper.clone());
+    let server = Server::start(move |request| {
+        if let Some(fetcher) = stop.get() {
+            fetcher.stop();
+        }
+        Answer::file(request, &sent)
+    });
+    let fetcher = mirrors(&[&server]);
+    let other = fetcher.stoppable();
+    stopper.set(other.clone()).unwrap();
+    let error = other.fetch(&store, &artifact).unwrap_err();
+    assert!(matches!(error, Error::Stopped { .. }), "{error}");
+    assert!(other.stopped() && !fetcher.stopped());
+    assert_eq!(server.requests().len(), 1);
+    // What it came from goes on.
+    fetcher.fetch(&store, &artifact).unwrap();
 }

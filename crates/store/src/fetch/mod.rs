@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use lock::Artifact;
+use lock::{Artifact, Origin};
 
 use crate::{
     Error, Places, Progress, ProgressTask, Result, Silent, Store, TaskKind, Tried, error::io_at,
@@ -184,13 +184,16 @@ impl Fetcher {
             .collect();
         missing.sort_by_key(|artifact| (std::cmp::Reverse(artifact.size), artifact.sha256));
         missing.dedup_by_key(|artifact| artifact.sha256);
-        let Some(first) = missing.first() else {
+        if missing.is_empty() {
             return Ok(());
-        };
-        if self.inner.offline {
+        }
+        let mut remote = missing.iter().filter(|artifact| is_remote(artifact));
+        if self.inner.offline
+            && let Some(first) = remote.next()
+        {
             return Err(Error::Offline {
                 artifact: first.to_string(),
-                more: missing.len() - 1,
+                more: remote.count(),
             });
         }
         let to_come = |artifact: &&Artifact| {
@@ -237,7 +240,7 @@ impl Fetcher {
             return Ok(path);
         }
         if !verify(&path, artifact)? {
-            if self.inner.offline {
+            if self.inner.offline && is_remote(artifact) {
                 return Err(Error::Offline {
                     artifact: artifact.to_string(),
                     more: 0,
@@ -255,14 +258,26 @@ impl Fetcher {
 
     /// Fetches an artifact whose lock is held.
     fn download(&self, store: &Store, artifact: &Artifact, stop: Stop<'_>) -> Result<()> {
-        let inner = &*self.inner;
         let task = ProgressTask::start(
-            inner.progress.clone(),
+            self.inner.progress.clone(),
             TaskKind::Fetch,
             artifact.name.clone(),
             Some(artifact.size),
         );
-        let mut part = Partial::open(store, artifact, &task, stop)?;
+        self.download_telling(store, artifact, &task, stop)?;
+        task.done();
+        Ok(())
+    }
+
+    fn download_telling(
+        &self,
+        store: &Store,
+        artifact: &Artifact,
+        task: &ProgressTask,
+        stop: Stop<'_>,
+    ) -> Result<()> {
+        let inner = &*self.inner;
+        let mut part = Partial::open(store, artifact, task, stop)?;
         if part.is_whole()? {
             return part.finish();
         }
@@ -319,6 +334,11 @@ impl Fetcher {
             }
         }
     }
+}
+
+/// Whether it takes a network: a file beside the lock is as near as the store.
+fn is_remote(artifact: &Artifact) -> bool {
+    !matches!(artifact.origin, Origin::File(_))
 }
 
 /// Whether the download is there. One that is there and is not the artifact is removed, which is
