@@ -37,7 +37,7 @@ pub fn context(options: &BuildOptions, locks: &Path) -> Result<Context> {
         store,
         Fetcher::new(places, Arc::new(Bars::new()), options.offline),
     )?;
-    cx.compression = match options.compression {
+    cx.compression = match options.compression.unwrap_or(Codec::Zstd) {
         Codec::Zstd => Compression::zstd(options.level.unwrap_or(3))?,
         Codec::Gzip => Compression::gzip(options.level.unwrap_or(6))?,
     };

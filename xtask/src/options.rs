@@ -8,9 +8,9 @@ use lock::LayerName;
 /// Which edition, and how it is built.
 #[derive(Debug, Clone, Args)]
 pub struct BuildOptions {
-    /// How parts are compressed.
-    #[arg(long, value_enum, default_value = "zstd")]
-    pub compression: Codec,
+    /// How parts are compressed [default: zstd; for `archive`: gzip].
+    #[arg(long, value_enum)]
+    pub compression: Option<Codec>,
     /// How hard: 1 to 19 for zstd (default 3), 1 to 12 for gzip (default 6).
     #[arg(long)]
     pub level: Option<i32>,

@@ -51,6 +51,12 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let gpu = Path::new("/dev/nvidiactl").exists() && !args.cpu;
     let name = format!("strata-{}-{}", image.meta.edition, args.port);
+    if state(program, &name)?.is_some() {
+        bail!(
+            "there is a container {name} already: remove it with `{program} rm --force {name}`, or \
+             choose another --port"
+        );
+    }
     let mut command = Command::new(program);
     command.args(["run", "--detach", "--name", &name]);
     command.args(["--publish", &format!("{}:8188", args.port)]);
@@ -68,10 +74,13 @@ pub fn run(args: &Args) -> Result<()> {
         .status()
         .with_context(|| format!("cannot start {program}"))?;
     if !status.success() {
-        bail!(
-            "{program} run ended with {status}; if a container {name} is left, remove it with \
-               `{program} rm --force {name}`"
-        );
+        // One that could not start is of no use; the engine has said why.
+        let _ = Command::new(program)
+            .args(["rm", "--force", &name])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        bail!("{program} run ended with {status}");
     }
     wait(program, &name)?;
     let url = format!("http://127.0.0.1:{}", args.port);
@@ -87,6 +96,22 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// Whether a container of this name runs, as the engine writes it; `None` if there is none.
+fn state(program: &str, name: &str) -> Result<Option<String>> {
+    let output = Command::new(program)
+        .args([
+            "container",
+            "inspect",
+            "--format",
+            "{{.State.Running}}",
+            name,
+        ])
+        .output()
+        .with_context(|| format!("cannot start {program}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Ok(output.status.success().then_some(text))
+}
+
 /// Asks the image's own health check, inside the container, until it is content.
 fn wait(program: &str, name: &str) -> Result<()> {
     let start = Instant::now();
@@ -99,10 +124,7 @@ fn wait(program: &str, name: &str) -> Result<()> {
         if healthy.success() {
             return Ok(());
         }
-        let state = Command::new(program)
-            .args(["inspect", "--format", "{{.State.Running}}", name])
-            .output()?;
-        if String::from_utf8_lossy(&state.stdout).trim() != "true" {
+        if state(program, name)?.as_deref() != Some("true") {
             bail!("the container {name} ended; its last words: `{program} logs {name}`");
         }
         std::thread::sleep(Duration::from_millis(500));
