@@ -19,17 +19,20 @@ use crate::{Error, Image, Meta, Result, ownership};
 /// parts have with different contents. See [`Error`].
 pub fn assemble(cx: &Context, meta: Meta, layers: &[Box<dyn Layer>]) -> Result<Image> {
     let cx = &cx.stoppable();
-    let failed = Mutex::new(None);
+    // Whether it only follows from another, and what.
+    let failed = Mutex::new(None::<(bool, Error)>);
     let build = |layer: &dyn Layer| {
         let source = match layer.build(cx) {
             Ok(blob) => return Some(blob),
             Err(source) => Box::new(source),
         };
+        cx.stop();
+        let follows = matches!(*source, layer::Error::GivenUp { .. });
         let layer = layer.name().to_owned();
         let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-        // Later ones only follow from the first.
-        failed.get_or_insert(Error::Layer { layer, source });
-        cx.stop();
+        if failed.as_ref().is_none_or(|(old, _)| *old && !follows) {
+            *failed = Some((follows, Error::Layer { layer, source }));
+        }
         None
     };
     let blobs: Vec<Option<LayerBlob>> = thread::scope(|scope| {
@@ -42,7 +45,7 @@ pub fn assemble(cx: &Context, meta: Meta, layers: &[Box<dyn Layer>]) -> Result<I
             .map(|thread| thread.join().ok().flatten())
             .collect()
     });
-    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    if let Some((_, error)) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
     }
     let named = layers.iter().zip(blobs).map(|(layer, blob)| {

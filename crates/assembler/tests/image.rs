@@ -378,3 +378,40 @@ fn a_path_belongs_to_one_layer_unless_both_have_the_same() {
         );
     }
 }
+
+/// A layer with a part that fails at once, or as soon as the build is stopped.
+struct Fails(&'static str, bool);
+
+impl Layer for Fails {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn build(&self, cx: &Context) -> Result<LayerBlob> {
+        let mut key = KeyBuilder::new("fails");
+        key.field("name", self.0);
+        let plan = Plan::new(self.0, key.finish(), 1, |cx| {
+            while self.1 && !cx.fetcher.stopped() {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            let why = std::io::Error::other(format!("{} is broken", self.0));
+            Err(layer::Error::step("a step", why))
+        });
+        LayerBlob::build(cx, self.0, vec![plan], ConfigPatch::default(), Vec::new())
+    }
+}
+
+#[test]
+fn the_first_failure_is_told_and_stops_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let cx = context(folder.path());
+    for first in [0, 1, 2] {
+        let names = ["low", "middle", "high"];
+        let layers = names.iter().enumerate();
+        let layers = layers.map(|(at, name)| Box::new(Fails(name, at != first)) as Box<dyn Layer>);
+        let error = assemble(&cx, meta(), &layers.collect::<Vec<_>>()).unwrap_err();
+        let told = format!("layer {0}: a step: {0} is broken", names[first]);
+        assert_eq!(error.to_string(), told);
+    }
+    assert!(!cx.fetcher.stopped(), "the context itself goes on");
+}

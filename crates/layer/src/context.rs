@@ -70,9 +70,10 @@ impl Context {
         }
     }
 
-    /// Ends downloads that are under way and starts no more parts: something has failed.
-    pub fn stop(&self) {
-        self.fetcher.stop();
+    /// Ends downloads that are under way and starts no more parts: something has failed. Whether it
+    /// is the first thing to fail.
+    pub fn stop(&self) -> bool {
+        self.fetcher.stop()
     }
 
     /// How many threads compress and unpack at once.

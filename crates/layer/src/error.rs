@@ -95,6 +95,12 @@ pub enum Error {
         /// The highest that there is.
         highest: i32,
     },
+    /// It was not finished, since something else had failed before; that is told elsewhere.
+    #[error("{what} was given up, since something else failed")]
+    GivenUp {
+        /// What was to be made.
+        what: String,
+    },
     /// A thread of the build ended without a result.
     #[error("a worker thread ended without a result while {0}")]
     Worker(String),

@@ -100,6 +100,7 @@ impl fmt::Debug for Plan<'_> {
 ///
 /// # Errors
 /// The first error of any plan. The context is stopped then: the others are not started, downloads end.
+/// [`Error::GivenUp`] where the context was stopped by something else.
 pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
     let count = plans.len();
     let mut found = Vec::with_capacity(count);
@@ -126,15 +127,19 @@ pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
                     let Some((at, plan, key, promised)) = taken(&queue).pop() else {
                         return;
                     };
+                    let what = plan.name.clone();
                     let result = build_plan(cx, plan, key);
                     drop(promised);
                     match result {
                         Ok(parts) => taken(&done)[at] = Some(parts),
                         Err(error) => {
-                            // Later ones only follow from the first.
-                            let error = error.if_full(cx.store.root());
-                            taken(&failed).get_or_insert(error);
-                            cx.stop();
+                            let mut failed = taken(&failed);
+                            if cx.stop() {
+                                *failed = Some(error.if_full(cx.store.root()));
+                            } else {
+                                // Whatever it is, it may only follow from the first.
+                                failed.get_or_insert(Error::GivenUp { what });
+                            }
                         }
                     }
                 }
@@ -171,10 +176,8 @@ fn lookup(cx: &Context, key: &Key) -> Result<Option<Vec<Part>>> {
 }
 
 fn build_plan(cx: &Context, plan: Plan<'_>, key: Key) -> Result<Vec<Part>> {
-    let given_up = || {
-        Error::Store(store::Error::Stopped {
-            artifact: plan.name.clone(),
-        })
+    let given_up = || Error::GivenUp {
+        what: plan.name.clone(),
     };
     if cx.fetcher.stopped() {
         return Err(given_up());

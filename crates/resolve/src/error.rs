@@ -93,6 +93,9 @@ pub enum Error {
         /// Of the file.
         found: String,
     },
+    /// A thread ended without a result.
+    #[error("a thread of the resolution ended without a result")]
+    Lost,
     /// The store failed, or fetching into it.
     #[error(transparent)]
     Store(#[from] store::Error),

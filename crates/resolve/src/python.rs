@@ -2,10 +2,11 @@
 //! needs it.
 
 use std::{
-    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    thread,
 };
 
 use edition::{Edition, Requirement, RequirementFrom, Spanned};
@@ -35,7 +36,7 @@ pub(crate) struct Python<'p> {
     edition: &'p Edition,
     tags: Tags,
     scratch: &'p Path,
-    newest: Cell<Option<Timestamp>>,
+    newest: Mutex<Option<Timestamp>>,
 }
 
 impl<'p> Python<'p> {
@@ -45,19 +46,19 @@ impl<'p> Python<'p> {
             edition,
             tags: Tags::new(edition.python.version.value),
             scratch,
-            newest: Cell::default(),
+            newest: Mutex::default(),
         }
     }
 
     /// When the index got the newest of the wheels that were chosen.
     pub(crate) fn newest(&self) -> Option<Timestamp> {
-        self.newest.get()
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note<'w>(&self, wheels: impl IntoIterator<Item = &'w Chosen>) {
         let uploads = wheels.into_iter().filter_map(|wheel| wheel.uploaded);
-        self.newest
-            .set(self.newest.get().into_iter().chain(uploads).max());
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        *newest = newest.into_iter().chain(uploads).max();
     }
 
     /// The wheels of all layers, each in the lowest that needs it, by layer and name.
@@ -107,39 +108,60 @@ impl<'p> Python<'p> {
             .iter()
             .map(|(name, wheel)| format!("{name}=={}", wheel.version))
             .collect();
-        let none = BTreeMap::new();
-        let (mut wheels, mut placed, mut below) = (Vec::new(), BTreeSet::new(), Vec::new());
-        let layers: BTreeSet<LayerName> = self
-            .edition
-            .requirements()
-            .map(|(layer, _)| layer)
-            .collect();
-        for layer in &layers {
-            let own = self.edition.requirements().filter(|(of, _)| of == layer);
-            below.extend(own.map(|(_, line)| line.text.clone()));
-            let reached: BTreeSet<String> = if Some(layer) == layers.last() {
-                solution.keys().cloned().collect()
-            } else {
-                let part = self.ask(Question {
-                    requirements: &below,
-                    constraints: &pins,
-                    keep: &none,
-                    update: &Update::Nothing,
-                    dependencies: true,
-                })?;
-                part.into_keys().collect()
-            };
+        let (mut wheels, mut placed) = (Vec::new(), BTreeSet::new());
+        for (layer, reached) in self.reached(&solution, &pins)? {
             for name in reached {
                 let Some(wheel) = solution.get(&name) else {
                     continue;
                 };
                 if placed.insert(name.clone()) {
                     let requested = requested.contains(name.as_str());
-                    wheels.push(locked(*layer, name, wheel, requested));
+                    wheels.push(locked(layer, name, wheel, requested));
                 }
             }
         }
         Ok(wheels)
+    }
+
+    /// The packages that each layer and those below it need, lowest first. uv is asked for all
+    /// layers at the same time: a run waits for the index most of its time.
+    fn reached(
+        &self,
+        solution: &BTreeMap<String, Chosen>,
+        pins: &[String],
+    ) -> Result<Vec<(LayerName, BTreeSet<String>)>> {
+        let of_layer = self.edition.requirements().map(|(layer, _)| layer);
+        let layers: Vec<LayerName> = of_layer.collect::<BTreeSet<_>>().into_iter().collect();
+        let Some((top, lower)) = layers.split_last() else {
+            return Ok(Vec::new());
+        };
+        let below = |layer: &LayerName| {
+            let lines = self.edition.requirements();
+            let lines = lines.filter(|(of, _)| of <= layer);
+            lines.map(|(_, line)| line.text.clone()).collect::<Vec<_>>()
+        };
+        let ask = |layer: &LayerName| {
+            let part = self.ask(Question {
+                requirements: &below(layer),
+                constraints: pins,
+                keep: &BTreeMap::new(),
+                update: &Update::Nothing,
+                dependencies: true,
+            })?;
+            Ok((*layer, part.into_keys().collect()))
+        };
+        let mut reached: Vec<_> = thread::scope(|scope| {
+            let asked: Vec<_> = lower
+                .iter()
+                .map(|layer| scope.spawn(move || ask(layer)))
+                .collect();
+            asked
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or(Err(Error::Lost)))
+                .collect::<Result<_>>()
+        })?;
+        reached.push((*top, solution.keys().cloned().collect()));
+        Ok(reached)
     }
 
     /// The wheel of one project, without what it depends on.
@@ -165,8 +187,13 @@ impl<'p> Python<'p> {
     }
 
     fn ask(&self, question: Question<'_>) -> Result<BTreeMap<String, Chosen>> {
+        let folder = tempfile::tempdir_in(self.scratch).map_err(|source| Error::Io {
+            path: self.scratch.to_owned(),
+            source,
+        })?;
+        let folder = folder.path();
         let file = |name: &str, text: String| -> Result<PathBuf> {
-            let path = self.scratch.join(name);
+            let path = folder.join(name);
             fs::write(&path, text).map_err(|source| Error::Io {
                 path: path.clone(),
                 source,
@@ -241,7 +268,7 @@ impl<'p> Python<'p> {
         }
         self.uv
             .run(&arguments)
-            .map_err(|error| self.located(error))?;
+            .map_err(|error| self.located(error, folder))?;
         pylock::read(&output, &self.tags)
     }
 
@@ -262,12 +289,12 @@ impl<'p> Python<'p> {
     }
 
     /// Adds the edition's lines that uv's explanation speaks of.
-    fn located(&self, error: Error) -> Error {
+    fn located(&self, error: Error, folder: &Path) -> Error {
         let Error::Python { explanation, .. } = error else {
             return error;
         };
         // Our own files stand for the edition in uv's words.
-        let folder = format!("{}/", self.scratch.display());
+        let folder = format!("{}/", folder.display());
         let explanation = explanation.replace(&folder, "");
         let words: BTreeSet<String> = explanation
             .split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)))

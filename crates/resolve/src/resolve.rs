@@ -1,6 +1,6 @@
 //! The whole of it: an edition and what an earlier lock has, to a lock.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, thread};
 
 use edition::{Edition, PythonSource};
 use jiff::Timestamp;
@@ -55,36 +55,20 @@ pub fn resolve(
     kept: &Kept,
     options: &Options<'_>,
 ) -> Result<(Lock, Vec<String>)> {
-    let mut warnings = Vec::new();
     if let PythonSource::Standalone { url, .. } = &edition.python.source {
         return Err(Error::NotYet {
             place: url.place.to_string(),
             what: "an interpreter from an archive",
         });
     }
-    let archive = debian::archive(
-        store,
-        fetcher,
-        edition,
-        options.now.as_second(),
-        &mut warnings,
-    )?;
-    let debs = debian::debs(&archive, edition, kept, &options.update)?;
-
-    let uv = Uv::get(store, fetcher)?;
-    let scratch = store.scratch("resolve")?;
-    let python = Python::new(&uv, edition, scratch.path());
-    let keep = &kept.python;
-    let wheels = python.wheels(keep, &options.update)?;
-    // A tree's wheel is no package of the environment: its version is kept by the tree's entry.
-    let mut trees = keep.clone();
-    for source in kept.whole.iter().flat_map(|lock| &lock.sources) {
-        if let (Some(project), Some(version)) = (&source.project, source.filename.split('-').nth(1))
-        {
-            trees.insert(project.clone(), version.to_owned());
-        }
-    }
-    let sources = sources::sources(edition, &python, &trees, &options.update, options.folder)?;
+    // Both wait for the network most of the time.
+    let (debian, python) = thread::scope(|scope| {
+        let python = scope.spawn(|| python_side(store, fetcher, edition, kept, options));
+        let debian = debian_side(store, fetcher, edition, kept, options);
+        (debian, python.join().unwrap_or(Err(Error::Lost)))
+    });
+    let (debs, date, warnings) = debian?;
+    let (wheels, sources, newest) = python?;
 
     let mut owners: Vec<_> = edition
         .owners
@@ -106,7 +90,7 @@ pub fn resolve(
             suite: edition.debian.suite.value.clone(),
             architecture: edition.debian.architecture.clone(),
             components: edition.debian.components.clone(),
-            date: archive.release.date.clone(),
+            date,
         },
         python: interpreter(edition, &debs)?,
         image: lock::Image {
@@ -127,10 +111,50 @@ pub fn resolve(
     {
         lock.debian.date = before.debian.date.clone();
     }
-    lock.created = created(&lock.debian.date, python.newest());
+    lock.created = created(&lock.debian.date, newest);
     // What was made here is held to the same rules as what is read.
     let lock = Lock::parse(&lock.to_toml()?, &edition.name)?;
     Ok((lock, warnings))
+}
+
+/// The Debian packages, the date of their suite, and warnings.
+fn debian_side(
+    store: &Store,
+    fetcher: &Fetcher,
+    edition: &Edition,
+    kept: &Kept,
+    options: &Options<'_>,
+) -> Result<(Vec<lock::Deb>, String, Vec<String>)> {
+    let mut warnings = Vec::new();
+    let now = options.now.as_second();
+    let archive = debian::archive(store, fetcher, edition, now, &mut warnings)?;
+    let debs = debian::debs(&archive, edition, kept, &options.update)?;
+    Ok((debs, archive.release.date, warnings))
+}
+
+/// The wheels, the trees, and when the index got the newest of the wheels.
+fn python_side(
+    store: &Store,
+    fetcher: &Fetcher,
+    edition: &Edition,
+    kept: &Kept,
+    options: &Options<'_>,
+) -> Result<(Vec<lock::Wheel>, Vec<lock::Source>, Option<Timestamp>)> {
+    let uv = Uv::get(store, fetcher)?;
+    let scratch = store.scratch("resolve")?;
+    let python = Python::new(&uv, edition, scratch.path());
+    let keep = &kept.python;
+    let wheels = python.wheels(keep, &options.update)?;
+    // A tree's wheel is no package of the environment: its version is kept by the tree's entry.
+    let mut trees = keep.clone();
+    for source in kept.whole.iter().flat_map(|lock| &lock.sources) {
+        if let (Some(project), Some(version)) = (&source.project, source.filename.split('-').nth(1))
+        {
+            trees.insert(project.clone(), version.to_owned());
+        }
+    }
+    let sources = sources::sources(edition, &python, &trees, &options.update, options.folder)?;
+    Ok((wheels, sources, python.newest()))
 }
 
 /// The date of what is newest in the lock: of the suite, or of a wheel. Nothing is read from the clock,

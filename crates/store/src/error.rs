@@ -170,10 +170,10 @@ pub enum Error {
         /// What was tried.
         problem: String,
     },
-    /// Work was given up since other work of the same build failed.
-    #[error("{artifact} was given up, since something else failed")]
+    /// A fetch was given up since something else failed.
+    #[error("fetching {artifact} was given up, since something else failed")]
     Stopped {
-        /// The artifact, or what was to be made.
+        /// The artifact.
         artifact: String,
     },
 }

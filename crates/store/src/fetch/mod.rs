@@ -132,9 +132,9 @@ impl Fetcher {
     }
 
     /// Ends the downloads of this fetcher and of its clones with [`Error::Stopped`]; what has come
-    /// stays for the next time.
-    pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+    /// stays for the next time. Whether this was the first to say so.
+    pub fn stop(&self) -> bool {
+        !self.stop.swap(true, Ordering::Relaxed)
     }
 
     /// Whether it was stopped.
