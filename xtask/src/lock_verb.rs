@@ -61,6 +61,11 @@ pub fn run(args: &Args) -> Result<()> {
         Some(names) if names.is_empty() => Update::All,
         Some(names) => Update::Names(names.iter().cloned().collect()),
     };
+    if let Update::Names(names) = &update {
+        for name in names {
+            packaged(&path, name)?;
+        }
+    }
     let mut file = EditionFile::open(&path)?;
     let mut pinned = BTreeSet::new();
     for pin in &args.pin {
@@ -121,17 +126,29 @@ pub fn lock(
             &format!("the lock is made anew as far as it could not be read: {problem}"),
         );
     }
-    let resolving = Options {
-        update: update.clone(),
-        folder,
-        now: jiff::Timestamp::now(),
-    };
-    let (lock, warnings) = resolve::resolve(&store, &fetcher, &edition, &kept, &resolving)?;
-    for warning in &warnings {
-        store::Progress::warn(bars.as_ref(), warning);
-    }
-    let text = lock.to_toml()?;
     let before = std::fs::read_to_string(&lock_path).unwrap_or_default();
+    let key = |lock: &str| resolve::settled_key(&edition, path, file.text(), lock);
+    let lock = match &kept.whole {
+        Some(lock)
+            if *update == Update::Nothing && resolve::is_settled(&store, &key(&before)?)? =>
+        {
+            lock.clone()
+        }
+        _ => {
+            let resolving = Options {
+                update: update.clone(),
+                folder,
+                now: jiff::Timestamp::now(),
+            };
+            let (lock, warnings) = resolve::resolve(&store, &fetcher, &edition, &kept, &resolving)?;
+            for warning in &warnings {
+                store::Progress::warn(bars.as_ref(), warning);
+            }
+            lock
+        }
+    };
+    let text = lock.to_toml()?;
+    resolve::settle(&store, &key(&text)?)?;
     let summary = resolve::summary(kept.whole.as_ref(), &lock);
     summary::print(&summary, options.json)?;
     if check {

@@ -85,6 +85,32 @@ fn a_lock_is_kept_repaired_and_left_as_it_was() {
         eprintln!("skipped: the registries are not reachable: {errors}");
         return;
     }
+    // The store remembers: nothing is asked again, until something is touched.
+    assert!(
+        edition
+            .must("lock", &["--offline"])
+            .contains("nothing changed")
+    );
+    assert!(
+        edition
+            .must("lock", &["--offline", "--check"])
+            .contains("nothing changed")
+    );
+    let refused = |arguments: &[&str]| {
+        let output = edition.run("lock", arguments);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            !output.status.success() && errors.contains("--offline"),
+            "{errors}"
+        );
+    };
+    refused(&["--offline", "--update", "numpy"]);
+    fs::write(&edition.toml, format!("{toml}\n# One line more.\n")).unwrap();
+    refused(&["--offline"]);
+    fs::write(&edition.toml, &toml).unwrap();
+    fs::write(&edition.lock, format!("{before}\n")).unwrap();
+    refused(&["--offline"]);
+    fs::write(&edition.lock, &before).unwrap();
     // What went is put back as it was.
     let mut torn = before.clone();
     for (head, name) in [
