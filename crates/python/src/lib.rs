@@ -2,6 +2,7 @@
 //! wheels of a layer as plans for parts. Which wheels a layer has is the layer crate's business.
 
 mod compile;
+mod constraints;
 mod error;
 mod groups;
 mod interpreter;
@@ -9,6 +10,7 @@ mod pack;
 mod parts;
 mod worker;
 
+pub use constraints::constraints_files;
 pub use error::{Error, Result};
 pub use interpreter::Interpreter;
 pub use parts::{compile_tree, interpreter_key, packages, wheel_plans};

@@ -10,12 +10,13 @@ use wheel::{Install, Scheme, Wheel, resolve_shared};
 use crate::{
     Interpreter, Result,
     compile::{Module, bytecode},
+    constraints,
     groups::groups,
     interpreter::identity,
 };
 
 /// Version of everything here and in `wheel` that shapes an installed tree.
-const FORMAT: &str = "strata wheels 2";
+const FORMAT: &str = "strata wheels 3";
 
 /// The interpreter, made when the first plan needs it.
 type Shared = Arc<OnceLock<Interpreter>>;
@@ -54,13 +55,18 @@ pub fn wheel_plans<'l>(lock: &'l Lock, layer: LayerName) -> layer::Result<Vec<Pl
             }
             for wheel in &wheels {
                 key.field("wheel", wheel.sha256.0)
+                    .field("name", &wheel.name)
+                    .field("version", &wheel.version)
                     .number("requested", u64::from(wheel.requested));
             }
             let weight = wheels.iter().map(|wheel| wheel.size).sum();
             let shared = shared.clone();
             let artifacts: Vec<_> = wheels.iter().map(|wheel| wheel.artifact()).collect();
+            let part = name.clone();
             let plan = Plan::new(name, key.finish(), weight, move |cx| {
-                make(cx, lock, &wheels, &shared)
+                let mut tree = make(cx, lock, &wheels, &shared)?;
+                tree.insert(constraints::entry(&part, &wheels)?)?;
+                Ok(tree)
             });
             plan.fetching(artifacts)
         });
