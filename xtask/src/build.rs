@@ -1,11 +1,8 @@
 //! What every verb begins with: the lock, the context, the image.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use assembler::{Image, Meta};
 use layer::{Compression, Context};
 use lock::{LayerName, Lock};
@@ -15,24 +12,22 @@ use crate::{
     options::{BuildOptions, Codec},
     place,
     progress::Bars,
+    vanished,
 };
 
-/// Reads an edition's lock: by the edition's name, or by a path. Gives its folder too.
-pub fn lock(edition: &str) -> Result<(Lock, PathBuf)> {
-    let path = place::edition(edition, "lock")?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    Ok((Lock::read(&path)?, folder.to_owned()))
-}
+/// How often a lock is renewed in one build: mirrors may change in the meantime, but not for ever.
+const ROUNDS: usize = 3;
 
-/// The context that the options ask for.
-pub fn context(options: &BuildOptions, locks: &Path) -> Result<Context> {
+/// The context that the options ask for, for a lock in a folder.
+fn context(options: &BuildOptions, lock: &Lock, folder: &Path) -> Result<Context> {
     let store = place::store(options.store.as_deref())?;
     let store = if options.no_reuse {
         store.anew()?
     } else {
         store
     };
-    let places = Places::from_env()?.with_local(locks);
+    let places = Places::from_env()?.with_local(folder);
+    let places = resolve::with_snapshot(places, lock)?;
     let mut cx = Context::new(
         store,
         Fetcher::new(places, Arc::new(Bars::new()), options.offline),
@@ -44,14 +39,30 @@ pub fn context(options: &BuildOptions, locks: &Path) -> Result<Context> {
     Ok(cx)
 }
 
-/// Builds the layers of an edition up to `up_to`.
+/// Builds the layers of an edition up to `up_to`. Where artifacts have vanished from every mirror, the
+/// lock is renewed as far as that needs, unless the options forbid it.
 pub fn image(edition: &str, up_to: LayerName, options: &BuildOptions) -> Result<Image> {
-    let (lock, folder) = lock(edition)?;
-    let cx = context(options, &folder)?;
-    let mut meta = Meta::from_lock(&lock)?;
-    if up_to != LayerName::Runtime {
-        meta = meta.up_to(up_to)?;
+    let path = place::edition(edition, "lock")?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut round = 0;
+    loop {
+        let lock = Lock::read(&path)?;
+        let cx = context(options, &lock, folder)?;
+        let mut meta = Meta::from_lock(&lock)?;
+        if up_to != LayerName::Runtime {
+            meta = meta.up_to(up_to)?;
+        }
+        let layers = assembler::layers(&lock, up_to)?;
+        let error = match assembler::assemble(&cx, meta, &layers) {
+            Err(error) if cx.fetcher.found_absent() && round < ROUNDS => error,
+            other => return Ok(other?),
+        };
+        round += 1;
+        let gone = cx.fetcher.absent(&cx.store, &lock.artifacts())?;
+        if gone.is_empty() {
+            return Err(error.into());
+        }
+        vanished::renew(&cx, &path, &gone, options.locked)
+            .map_err(|more| anyhow!("{error}\n{more}"))?;
     }
-    let layers = assembler::layers(&lock, up_to)?;
-    Ok(assembler::assemble(&cx, meta, &layers)?)
 }

@@ -17,6 +17,7 @@ mod progress;
 mod run;
 mod summary;
 mod table;
+mod vanished;
 
 use clap::{Parser, Subcommand};
 

@@ -14,8 +14,7 @@ pub struct BuildOptions {
     /// How hard: 1 to 19 for zstd (default 3), 1 to 12 for gzip (default 6).
     #[arg(long)]
     pub level: Option<i32>,
-    /// Fail rather than change the lock when an artifact has vanished. (Today a lock is never
-    /// changed by a build, so this is how every build behaves.)
+    /// Fail rather than renew the lock when an artifact has vanished from every mirror.
     #[arg(long)]
     pub locked: bool,
     /// Use the store alone: fetch nothing.

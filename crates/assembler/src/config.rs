@@ -62,7 +62,7 @@ pub(crate) fn config(meta: &Meta, layers: &[LayerBlob]) -> Result<Vec<u8>> {
     // Docker's own key, which OCI's specification leaves to it.
     if let Some(check) = patches()
         .filter_map(|patch| patch.healthcheck.as_ref())
-        .last()
+        .next_back()
     {
         config["config"]["Healthcheck"] = healthcheck(check);
     }

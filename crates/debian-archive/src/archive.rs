@@ -48,6 +48,11 @@ impl Snapshot {
         let time = time.map_err(|_| Error::Date(text.to_owned()))?;
         Ok(Self(time.strftime("%Y%m%dT%H%M%SZ").to_string()))
     }
+
+    /// The time as snapshot archives write it: `20261030T080801Z`.
+    pub fn id(&self) -> &str {
+        &self.0
+    }
 }
 
 /// How a suite is opened.

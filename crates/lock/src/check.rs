@@ -43,6 +43,14 @@ fn head(lock: &Lock, faults: &mut Vec<Fault>) {
             format!("expected an RFC 3339 time in UTC, found {:?}", lock.created),
         );
     }
+    if let Some(time) = &lock.debian.snapshot
+        && time.parse::<jiff::Timestamp>().is_err()
+    {
+        fault(
+            "snapshot",
+            format!("expected an RFC 3339 time in UTC, found {time:?}"),
+        );
+    }
     if !lock
         .platform
         .split_once('/')

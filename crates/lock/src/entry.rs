@@ -18,6 +18,9 @@ pub struct DebianSuite {
     pub components: Vec<String>,
     /// `Date` of the InRelease file that the lock was made from (RFC 3339, UTC).
     pub date: String,
+    /// The time whose state of the archive the edition asks for (RFC 3339, UTC), if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
 }
 
 /// `[python]`: the interpreter and its installation scheme. All paths are absolute, in the image.

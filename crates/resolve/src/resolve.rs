@@ -91,6 +91,11 @@ pub fn resolve(
             architecture: edition.debian.architecture.clone(),
             components: edition.debian.components.clone(),
             date,
+            snapshot: edition
+                .debian
+                .snapshot
+                .as_ref()
+                .map(|time| time.value.clone()),
         },
         python: interpreter(edition, &debs)?,
         image: lock::Image {

@@ -794,3 +794,42 @@ fn stopping_ends_downloads_that_are_under_way() {
     // What it came from goes on.
     fetcher.fetch(&store, &artifact).unwrap();
 }
+
+#[test]
+fn what_no_place_has_is_told_from_what_fails() {
+    let (_folder, store) = store();
+    let body = bytes(1000);
+    let one = |path: &str| artifact(&bytes(path.len()), Origin::Debian { path: path.into() });
+    let here = one("here");
+    let sent = body.clone();
+    let answer = move |request: &Request| match request.path.as_str() {
+        "/first/in-one" => Answer::new("410 Gone", ""),
+        "/second/in-one" | "/first/here" => Answer::ok(&sent[..]),
+        "/second/refused!" => Answer::new("403 Forbidden", ""),
+        "/second/failing!!" => Answer::new("500 Oh", ""),
+        _ => Answer::new("404 Not Found", ""),
+    };
+    let server = Server::start(answer);
+    let places = Places::none()
+        .with_debian([server.url("/first"), server.url("/second")])
+        .unwrap();
+    let fetcher = fetcher(places);
+    let all = ["nowhere", "in-one", "refused!", "failing!!", "no-place-!"].map(one);
+    let absent = fetcher.absent(&store, &all).unwrap();
+    assert_eq!(absent, [all[0].clone(), all[4].clone()]);
+    assert!(
+        server
+            .requests()
+            .iter()
+            .all(|request| request.method == "HEAD")
+    );
+    // What the store has is never absent, and nothing was fetched for the answer.
+    let at = format!("downloads/sha256/{}", here.sha256);
+    fs::write(store.root().join(at), bytes(4)).unwrap();
+    assert_eq!(fetcher.absent(&store, &[here]).unwrap(), []);
+    assert!(!fetcher.found_absent());
+    fetcher.fetch(&store, &all[2]).unwrap_err();
+    assert!(!fetcher.found_absent(), "refused is not absent");
+    fetcher.stoppable().fetch(&store, &all[0]).unwrap_err();
+    assert!(fetcher.found_absent());
+}

@@ -22,6 +22,8 @@ use crate::Result;
 /// Why a try gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
+    /// The place has no such file.
+    Absent(String),
     /// The place will not say otherwise the next time.
     Refused(String),
     /// The place may say otherwise later.
@@ -35,11 +37,17 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn answer(&self) -> &str {
         match self {
-            Self::Refused(answer)
+            Self::Absent(answer)
+            | Self::Refused(answer)
             | Self::Busy(answer)
             | Self::Broken(answer)
             | Self::Unfit(answer) => answer,
         }
+    }
+
+    /// Whether there is no use in asking the place again.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self, Self::Absent(_) | Self::Refused(_))
     }
 }
 
@@ -76,6 +84,9 @@ fn copy(path: &Path, part: &mut Partial<'_>) -> Answer {
     let size = match fs_err::metadata(path) {
         Ok(about) if about.is_file() => about.len(),
         Ok(_) => return Ok(Err(Failure::Refused("not a file".to_owned()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(Err(Failure::Absent(error.to_string())));
+        }
         Err(error) => return refused(error),
     };
     if let Some(failure) = wrong_size("has", size, part) {

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use ureq::{
     Agent, Body,
     config::RedirectAuthHeaders,
-    http::{Response, header},
+    http::{Method, Response, header},
     tls::{RootCerts, TlsConfig},
 };
 use url::Url;
@@ -46,10 +46,33 @@ impl Client {
         accept: &str,
         from: u64,
     ) -> Result<Response<Body>, Failure> {
+        self.call(Method::GET, url, accept, from)
+    }
+
+    /// Asks whether `url` is there.
+    pub(super) fn head(&self, url: &Url) -> Result<(), Failure> {
+        let response = self.call(Method::HEAD, url, "*/*", 0)?;
+        if response.status().is_success() {
+            Ok(())
+        } else {
+            Err(status(&response))
+        }
+    }
+
+    fn call(
+        &self,
+        method: Method,
+        url: &Url,
+        accept: &str,
+        from: u64,
+    ) -> Result<Response<Body>, Failure> {
         let (url, authorization) = split_credentials(url);
-        let mut request = self
-            .0
-            .get(url.as_str())
+        let request = if method == Method::HEAD {
+            self.0.head(url.as_str())
+        } else {
+            self.0.get(url.as_str())
+        };
+        let mut request = request
             .header(header::ACCEPT, accept)
             // Sizes, ranges and hashes are those of the file itself.
             .header(header::ACCEPT_ENCODING, "identity");
@@ -110,6 +133,7 @@ pub(super) fn status(response: &Response<Body>) -> Failure {
     let status = response.status();
     let answer = format!("answered {status}");
     match status.as_u16() {
+        404 | 410 => Failure::Absent(answer),
         408 | 425 | 429 | 500..=599 => Failure::Busy(answer),
         _ => Failure::Refused(answer),
     }

@@ -98,7 +98,7 @@ fn in_folder(path: &Path, page: &Url, artifact: &Artifact) -> Result<Url, Failur
     }
     match fs_err::read_to_string(path.join("index.html")) {
         Ok(text) => choose(&html::parse(&text, page), artifact),
-        Err(_) => Err(Failure::Refused(format!("has no file {name}"))),
+        Err(_) => Err(Failure::Absent(format!("has no file {name}"))),
     }
 }
 
@@ -118,7 +118,7 @@ fn choose(listed: &[Listed], artifact: &Artifact) -> Result<Url, Failure> {
             "lists {} with sha256 {found}, expected {}",
             artifact.filename, artifact.sha256
         ))),
-        (None, None) => Err(Failure::Refused(format!(
+        (None, None) => Err(Failure::Absent(format!(
             "does not list {} (of {} files)",
             artifact.filename,
             listed.len()

@@ -2,6 +2,7 @@
 //! places that `places` knows. One file for each step: `source` finds addresses, `attempt` asks
 //! one of them, `partial` holds what has come so far. What has no digest yet is `read`'s.
 
+mod absent;
 mod attempt;
 mod client;
 mod html;
@@ -51,6 +52,8 @@ struct Inner {
     client: Client,
     pages: Pages,
     patience: Patience,
+    /// Whether something was asked for that no place has.
+    found_absent: AtomicBool,
 }
 
 /// How often a place that may answer better later is asked.
@@ -96,6 +99,7 @@ impl Fetcher {
             client,
             pages,
             patience,
+            found_absent: AtomicBool::default(),
         })
     }
 
@@ -112,6 +116,7 @@ impl Fetcher {
                 tries: tries.max(1),
                 wait,
             },
+            found_absent: AtomicBool::default(),
         })
     }
 
@@ -282,6 +287,8 @@ impl Fetcher {
             return part.finish();
         }
         let mut sources = source::of(&inner.places, artifact)?;
+        let places = sources.len();
+        let mut absent = 0;
         let mut tried: Vec<Tried> = Vec::new();
         let mut wait = inner.patience.wait;
         for round in 0..inner.patience.tries {
@@ -302,13 +309,17 @@ impl Fetcher {
                             Some(tried) => tried.answer = answer,
                             None => tried.push(Tried { place, answer }),
                         }
-                        if !matches!(failure, Failure::Refused(_)) {
+                        absent += usize::from(matches!(failure, Failure::Absent(_)));
+                        if !failure.is_final() {
                             again.push(source);
                         }
                     }
                 }
             }
             sources = again;
+        }
+        if places > 0 && absent == places {
+            inner.found_absent.store(true, Ordering::Relaxed);
         }
         Err(Error::Fetch {
             artifact: artifact.to_string(),

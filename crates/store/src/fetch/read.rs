@@ -3,10 +3,10 @@
 
 use std::{
     io::{self, Read},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
-use super::{Failure, Fetcher, Inner, Pages};
+use super::{Fetcher, Inner, Pages};
 use crate::{Error, Place, Places, Result, places::shown};
 
 impl Fetcher {
@@ -36,7 +36,7 @@ impl Fetcher {
         loop {
             match self.inner.client.page(&url, "*/*", limit) {
                 Ok((bytes, _, _)) => return Ok(bytes),
-                Err(Failure::Refused(answer)) => return Err(failed(&answer)),
+                Err(failure) if failure.is_final() => return Err(failed(failure.answer())),
                 Err(failure) if patience.tries <= 1 => return Err(failed(failure.answer())),
                 Err(_) => std::thread::sleep(patience.wait),
             }
@@ -56,6 +56,7 @@ impl Fetcher {
                 client: self.inner.client.clone(),
                 pages: Pages::default(),
                 patience: self.inner.patience,
+                found_absent: AtomicBool::default(),
             }),
         }
     }

@@ -178,6 +178,14 @@ impl Places {
         self
     }
 
+    /// Puts a Debian archive root after all others, for what those do not have any more.
+    pub fn with_last_debian_place(mut self, last: Place) -> Self {
+        if !self.debian.contains(&last) {
+            self.debian.push(last);
+        }
+        self
+    }
+
     /// Python indexes. May start a Python, once, to ask for the default of its pip.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use std::{
 /// What a client asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
+    pub method: String,
     pub path: String,
     /// First byte of the range that was asked for.
     pub from: Option<usize>,
@@ -138,9 +139,10 @@ fn serve(stream: TcpStream, handler: &Handler, kept: &Mutex<Vec<Request>>) {
     let Some(Ok(first)) = lines.next() else {
         return;
     };
-    let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut words = first.split(' ').map(str::to_owned);
     let mut request = Request {
-        path,
+        method: words.next().unwrap_or_default(),
+        path: words.next().unwrap_or_default(),
         from: None,
         accept: String::new(),
         authorization: None,
@@ -172,7 +174,12 @@ fn serve(stream: TcpStream, handler: &Handler, kept: &Mutex<Vec<Request>>) {
     }
     let mut bytes = head.into_bytes();
     bytes.extend(b"\r\n");
-    let body = &answer.body[..answer.body.len().min(answer.cut)];
+    let sent = if request.method == "HEAD" {
+        0
+    } else {
+        answer.cut
+    };
+    let body = &answer.body[..answer.body.len().min(sent)];
     if answer.chunked {
         bytes.extend(format!("{:x}\r\n", body.len()).bytes());
         bytes.extend(body);
