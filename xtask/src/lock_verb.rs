@@ -6,12 +6,14 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use assembler::forecast;
 use edition::{Edition, EditionFile, ListKind};
+use layer::Context;
 use lock::{LayerName, Lock};
 use resolve::{Kept, Options, Update};
 use store::{Fetcher, Places};
 
-use crate::{place, progress::Bars, summary};
+use crate::{place, progress::Bars, rebuilt::Rebuilt, summary};
 
 /// Resolves an edition and writes its lock.
 ///
@@ -150,7 +152,11 @@ pub fn lock(
     let text = lock.to_toml()?;
     resolve::settle(&store, &key(&text)?)?;
     let summary = resolve::summary(kept.whole.as_ref(), &lock);
-    summary::print(&summary, options.json)?;
+    let cx = Context::new(store, fetcher)?;
+    let parts = kept.whole.as_ref().map(|lock| forecast(&cx, lock));
+    let parts = parts.transpose()?.unwrap_or_default();
+    let rebuilt = Rebuilt::new(&cx, &parts, &lock)?;
+    summary::print(&summary, &rebuilt, options.json)?;
     if check {
         if text != before {
             bail!(

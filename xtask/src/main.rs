@@ -12,8 +12,10 @@ mod layer_verb;
 mod load;
 mod lock_verb;
 mod options;
+mod outdated;
 mod place;
 mod progress;
+mod rebuilt;
 mod run;
 mod summary;
 mod table;
@@ -37,6 +39,7 @@ enum Verb {
     Load(load::Args),
     Run(run::Args),
     Lock(lock_verb::Args),
+    Outdated(outdated::Args),
     /// Adds packages to a layer of an edition, and locks it.
     Add(edit::Args),
     /// Removes packages from a layer of an edition, and locks it.
@@ -51,6 +54,7 @@ fn main() -> std::process::ExitCode {
         Verb::Load(args) => load::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Lock(args) => lock_verb::run(&args),
+        Verb::Outdated(args) => outdated::run(&args),
         Verb::Add(args) => edit::add(&args),
         Verb::Remove(args) => edit::remove(&args),
     };

@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> Result<()> {
     } else if !args.cpu {
         eprintln!("no NVIDIA GPU found on this machine: running on the CPU");
     }
-    command.arg(&image.meta.reference());
+    command.arg(image.meta.reference());
     if !gpu {
         command.arg("--cpu");
     }

@@ -3,14 +3,29 @@
 use anyhow::Result;
 use indicatif::HumanBytes;
 use resolve::Summary;
+use serde::Serialize;
+
+use crate::rebuilt::Rebuilt;
+
+/// How many parts a line names.
+const NAMED: usize = 8;
+
+/// All that is told of a new lock.
+#[derive(Serialize)]
+struct Told<'s> {
+    #[serde(flatten)]
+    summary: &'s Summary,
+    #[serde(flatten)]
+    rebuilt: &'s Rebuilt,
+}
 
 /// Prints the summary to standard output.
-pub fn print(summary: &Summary, json: bool) -> Result<()> {
+pub fn print(summary: &Summary, rebuilt: &Rebuilt, json: bool) -> Result<()> {
     if json {
-        println!("{}", serde_json::to_string(summary)?);
+        println!("{}", serde_json::to_string(&Told { summary, rebuilt })?);
         return Ok(());
     }
-    if summary.changes.is_empty() {
+    if summary.changes.is_empty() && rebuilt.parts.is_empty() {
         println!("nothing changed");
         return Ok(());
     }
@@ -49,6 +64,11 @@ pub fn print(summary: &Summary, json: bool) -> Result<()> {
             summary.layers.join(", ")
         },
         HumanBytes(summary.to_fetch),
+    );
+    println!(
+        "parts to build: {}; who has the old image pulls {}",
+        rebuilt.names(NAMED),
+        rebuilt.pull()
     );
     Ok(())
 }

@@ -103,7 +103,7 @@ fn vanished_entries_are_resolved_anew_unless_the_lock_is_locked() {
     let said = errors(&output);
     assert!(output.status.success(), "{said}");
     let warned = |one: &&str| said.contains(&format!("warning: no mirror has {one}"));
-    assert!(told.iter().all(|one| warned(&one)), "{said}");
+    assert!(told.iter().all(|one| warned(one)), "{said}");
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("sha256:"));
     assert_eq!(fs::read_to_string(&path).unwrap(), before);
 

@@ -43,25 +43,8 @@ impl layer::Layer for Base {
 
     fn build(&self, cx: &Context) -> Result<LayerBlob> {
         let lock = &self.lock;
-        let system = System::from_lock(lock);
-        let debs = || lock.debs_of(LayerName::Base);
-        // Heavier than its bytes: scripts run in it, one after the other.
-        let weight = debs().map(|deb| deb.size).sum::<u64>() * 100;
-        let mut plans = vec![
-            Plan::new("debian", system.key(LayerName::Base), weight, move |cx| {
-                let stage = system
-                    .stage(cx, LayerName::Base)
-                    .map_err(|error| layer::Error::step("the Debian system", error))?;
-                let mut tree = stage.tree;
-                sources::add(lock, &stage.root, &mut tree)?;
-                Ok(tree)
-            })
-            .fetching(debs().map(lock::Deb::artifact))
-            .stage(),
-        ];
-        plans.push(cuda::plan(lock)?);
-        plans.extend(python::wheel_plans(lock, LayerName::Base)?);
-        let mut packages: Vec<Package> = debs()
+        let debs = lock.debs_of(LayerName::Base);
+        let mut packages: Vec<Package> = debs
             .map(|deb| Package {
                 kind: "deb".to_owned(),
                 name: deb.name.clone(),
@@ -69,8 +52,35 @@ impl layer::Layer for Base {
             })
             .collect();
         packages.extend(python::packages(lock, LayerName::Base));
+        let plans = plans(lock)?;
         LayerBlob::build(cx, self.name(), plans, config(lock), packages)
     }
+
+    fn plans(&self) -> Result<Option<Vec<Plan<'_>>>> {
+        plans(&self.lock).map(Some)
+    }
+}
+
+fn plans(lock: &Lock) -> Result<Vec<Plan<'_>>> {
+    let system = System::from_lock(lock);
+    let debs = || lock.debs_of(LayerName::Base);
+    // Heavier than its bytes: scripts run in it, one after the other.
+    let weight = debs().map(|deb| deb.size).sum::<u64>() * 100;
+    let mut plans = vec![
+        Plan::new("debian", system.key(LayerName::Base), weight, move |cx| {
+            let stage = system
+                .stage(cx, LayerName::Base)
+                .map_err(|error| layer::Error::step("the Debian system", error))?;
+            let mut tree = stage.tree;
+            sources::add(lock, &stage.root, &mut tree)?;
+            Ok(tree)
+        })
+        .fetching(debs().map(lock::Deb::artifact))
+        .stage(),
+    ];
+    plans.push(cuda::plan(lock)?);
+    plans.extend(python::wheel_plans(lock, LayerName::Base)?);
+    Ok(plans)
 }
 
 fn config(lock: &Lock) -> ConfigPatch {

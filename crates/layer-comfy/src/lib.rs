@@ -43,19 +43,30 @@ impl layer::Layer for Comfy {
 
     fn build(&self, cx: &Context) -> Result<LayerBlob> {
         let lock = &self.lock;
-        let mut plans = python::wheel_plans(lock, LayerName::Comfy)?;
         let mut packages = python::packages(lock, LayerName::Comfy);
         for source in lock.sources_of(LayerName::Comfy) {
-            plans.push(source_plan(lock, source)?);
             packages.push(Package {
                 kind: "source".to_owned(),
                 name: source.name.clone(),
                 version: source.version.clone(),
             });
         }
-        plans.push(manager::plan(lock)?);
+        let plans = plans(lock)?;
         LayerBlob::build(cx, self.name(), plans, ConfigPatch::default(), packages)
     }
+
+    fn plans(&self) -> Result<Option<Vec<Plan<'_>>>> {
+        plans(&self.lock).map(Some)
+    }
+}
+
+fn plans(lock: &Lock) -> Result<Vec<Plan<'_>>> {
+    let mut plans = python::wheel_plans(lock, LayerName::Comfy)?;
+    for source in lock.sources_of(LayerName::Comfy) {
+        plans.push(source_plan(lock, source)?);
+    }
+    plans.push(manager::plan(lock)?);
+    Ok(plans)
 }
 
 /// Version of how a source's tree becomes a part.

@@ -2,7 +2,7 @@
 //!
 //! All of it comes as wheels; which ones, the lock says.
 
-use layer::{ConfigPatch, Context, LayerBlob, Result};
+use layer::{ConfigPatch, Context, LayerBlob, Plan, Result};
 use lock::{LayerName, Lock};
 
 pub use layer;
@@ -41,5 +41,9 @@ impl layer::Layer for Perf {
         let plans = python::wheel_plans(&self.lock, LayerName::Perf)?;
         let packages = python::packages(&self.lock, LayerName::Perf);
         LayerBlob::build(cx, self.name(), plans, ConfigPatch::default(), packages)
+    }
+
+    fn plans(&self) -> Result<Option<Vec<Plan<'_>>>> {
+        python::wheel_plans(&self.lock, LayerName::Perf).map(Some)
     }
 }

@@ -45,23 +45,8 @@ impl layer::Layer for Python {
 
     fn build(&self, cx: &Context) -> Result<LayerBlob> {
         let lock = &self.lock;
-        let system = System::from_lock(lock);
-        let debs: Vec<_> = lock.debs_of(LayerName::Python).collect();
-        let mut plans = Vec::new();
-        if !debs.is_empty() {
-            let weight = debs.iter().map(|deb| deb.size).sum::<u64>() * 100;
-            let key = system.key(LayerName::Python);
-            let plan = Plan::new("python", key, weight, move |cx| {
-                let stage = system.stage(cx, LayerName::Python);
-                Ok(stage
-                    .map_err(|error| layer::Error::step("the interpreter", error))?
-                    .tree)
-            });
-            plans.push(plan.fetching(debs.iter().map(|deb| deb.artifact())).stage());
-        }
-        plans.extend(python::wheel_plans(lock, LayerName::Python)?);
+        let debs = lock.debs_of(LayerName::Python);
         let mut packages: Vec<Package> = debs
-            .iter()
             .map(|deb| Package {
                 kind: "deb".to_owned(),
                 name: deb.name.clone(),
@@ -82,6 +67,29 @@ impl layer::Layer for Python {
             env,
             ..ConfigPatch::default()
         };
-        LayerBlob::build(cx, self.name(), plans, config, packages)
+        LayerBlob::build(cx, self.name(), plans(lock)?, config, packages)
     }
+
+    fn plans(&self) -> Result<Option<Vec<Plan<'_>>>> {
+        plans(&self.lock).map(Some)
+    }
+}
+
+fn plans(lock: &Lock) -> Result<Vec<Plan<'_>>> {
+    let system = System::from_lock(lock);
+    let debs: Vec<_> = lock.debs_of(LayerName::Python).collect();
+    let mut plans = Vec::new();
+    if !debs.is_empty() {
+        let weight = debs.iter().map(|deb| deb.size).sum::<u64>() * 100;
+        let key = system.key(LayerName::Python);
+        let plan = Plan::new("python", key, weight, move |cx| {
+            let stage = system.stage(cx, LayerName::Python);
+            Ok(stage
+                .map_err(|error| layer::Error::step("the interpreter", error))?
+                .tree)
+        });
+        plans.push(plan.fetching(debs.iter().map(|deb| deb.artifact())).stage());
+    }
+    plans.extend(python::wheel_plans(lock, LayerName::Python)?);
+    Ok(plans)
 }

@@ -71,6 +71,16 @@ impl layer::Layer for Runtime {
     }
 
     fn build(&self, cx: &Context) -> Result<LayerBlob> {
+        LayerBlob::build(cx, self.name(), vec![self.plan()], config(), Vec::new())
+    }
+
+    fn plans(&self) -> Result<Option<Vec<Plan<'_>>>> {
+        Ok(Some(vec![self.plan()]))
+    }
+}
+
+impl Runtime {
+    fn plan(&self) -> Plan<'_> {
         let files = self.files();
         let mut key = KeyBuilder::new("strata runtime 1");
         for (path, text, executable) in &files {
@@ -80,7 +90,7 @@ impl layer::Layer for Runtime {
         }
         key.list("folders", FOLDERS)
             .number("mode", u64::from(SHARED));
-        let plan = Plan::new("runtime", key.finish(), 1, move |_| {
+        Plan::new("runtime", key.finish(), 1, move |_| {
             let mut tree = Tree::new();
             for folder in FOLDERS {
                 let path = EntryPath::new(folder).map_err(|e| layer::Error::step(folder, e))?;
@@ -91,8 +101,7 @@ impl layer::Layer for Runtime {
                 tree.insert(Entry::file(at, Arc::new(text.into_bytes()), executable))?;
             }
             Ok(tree)
-        });
-        LayerBlob::build(cx, self.name(), vec![plan], config(), Vec::new())
+        })
     }
 }
 

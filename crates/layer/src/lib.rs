@@ -44,4 +44,13 @@ pub trait Layer: Send + Sync {
     /// # Errors
     /// See [`Error`].
     fn build(&self, cx: &Context) -> Result<LayerBlob>;
+
+    /// The plans of its parts, for those who want to know what would be built. Nothing is fetched or
+    /// run for them. `None` from a layer that does not tell.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn plans(&self) -> Result<Option<Vec<Plan<'_>>>> {
+        Ok(None)
+    }
 }

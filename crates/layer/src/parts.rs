@@ -75,8 +75,26 @@ impl<'p> Plan<'p> {
 }
 
 impl Plan<'_> {
+    /// The name of its part.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The artifacts that it fetches.
+    pub fn artifacts(&self) -> &[Artifact] {
+        &self.artifacts
+    }
+
+    /// The parts that the store has of it.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn known(&self, cx: &Context) -> Result<Option<Vec<Part>>> {
+        lookup(cx, &self.key(cx))
+    }
+
     /// The key of its parts: the recipe, this crate's format, the compression.
-    fn key(&self, cx: &Context) -> Key {
+    pub fn key(&self, cx: &Context) -> Key {
         let mut key = KeyBuilder::new(FORMAT);
         key.key("recipe", &self.recipe);
         key.field("name", &self.name);

@@ -6,6 +6,7 @@
 mod debian;
 mod error;
 mod kept;
+mod outdated;
 mod pylock;
 mod python;
 mod resolve;
@@ -18,6 +19,7 @@ mod uv;
 
 pub use error::{Error, Result};
 pub use kept::Kept;
+pub use outdated::{Newer, outdated};
 pub use resolve::{Options, Update, resolve};
 pub use settled::{is_settled, settle, settled_key};
 pub use snapshot::with_snapshot;

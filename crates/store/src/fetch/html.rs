@@ -55,6 +55,7 @@ fn file(mut url: Url) -> Option<Listed> {
         filename,
         url,
         sha256: hash,
+        yanked: false,
     })
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Listed {
     pub(super) filename: String,
     pub(super) url: Url,
     pub(super) sha256: Option<Sha256>,
+    /// Withdrawn (PEP 592), as far as a JSON page tells.
+    pub(super) yanked: bool,
 }
 
 /// A page that was read, or is just being read by whoever holds it.
@@ -55,23 +57,41 @@ impl Pages {
         {
             return in_folder(&path, &page, artifact);
         }
+        let listed = self.listed(client, &page)?;
+        let url = choose(&listed, artifact)?;
+        Ok(with_credentials_of(&page, url))
+    }
+
+    /// What a project's page lists.
+    fn listed(&self, client: &Client, page: &Url) -> Result<Arc<Vec<Listed>>, Failure> {
         let slot = {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             all.entry(page.to_string()).or_default().clone()
         };
         // Held while the page is read, so that it is read once; a failure leaves it empty.
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let listed = match &*slot {
-            Some(listed) => listed.clone(),
-            None => {
-                let (bytes, kind, at) = client.page(&page, ACCEPT, LIMIT)?;
-                let listed = Arc::new(parse(&bytes, &kind, &at).map_err(Failure::Refused)?);
-                slot.insert(listed).clone()
-            }
-        };
-        drop(slot);
-        let url = choose(&listed, artifact)?;
-        Ok(with_credentials_of(&page, url))
+        if let Some(listed) = &*slot {
+            return Ok(listed.clone());
+        }
+        let (bytes, kind, at) = client.page(page, ACCEPT, LIMIT)?;
+        let listed = Arc::new(parse(&bytes, &kind, &at).map_err(Failure::Refused)?);
+        Ok(slot.insert(listed).clone())
+    }
+
+    /// The names of a project's files that were not withdrawn. A folder of wheels has none to tell.
+    pub(super) fn file_names(
+        &self,
+        client: &Client,
+        place: &Place,
+        project: &str,
+    ) -> Result<Vec<String>, Failure> {
+        let page = folder(place.below(&format!("{project}/")));
+        if page.scheme() == "file" {
+            return Ok(Vec::new());
+        }
+        let listed = self.listed(client, &page)?;
+        let files = listed.iter().filter(|file| !file.yanked);
+        Ok(files.map(|file| file.filename.clone()).collect())
     }
 }
 
@@ -147,6 +167,8 @@ fn parse_json(bytes: &[u8], at: &Url) -> Result<Vec<Listed>, String> {
         url: String,
         #[serde(default)]
         hashes: HashMap<String, String>,
+        #[serde(default)]
+        yanked: serde_json::Value,
     }
 
     let page: Page = serde_json::from_slice(bytes)
@@ -158,6 +180,8 @@ fn parse_json(bytes: &[u8], at: &Url) -> Result<Vec<Listed>, String> {
             filename: file.filename,
             url,
             sha256,
+            // PEP 691: a reason, or a truth value.
+            yanked: file.yanked.is_string() || file.yanked == true,
         })
     });
     Ok(listed.collect())

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use super::{Fetcher, Inner, Pages};
+use super::{Failure, Fetcher, Inner, Pages};
 use crate::{Error, Place, Places, Result, places::shown};
 
 impl Fetcher {
@@ -32,16 +32,55 @@ impl Fetcher {
         {
             return read_file(&file, limit).map_err(|error| failed(&error.to_string()));
         }
+        let page = self.patiently(|| self.inner.client.page(&url, "*/*", limit));
+        let (bytes, _, _) = page.map_err(|failure| failed(failure.answer()))?;
+        Ok(bytes)
+    }
+
+    /// Asks again as long as the answer may be another the next time.
+    fn patiently<T>(&self, ask: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
         let mut patience = self.inner.patience;
         loop {
-            match self.inner.client.page(&url, "*/*", limit) {
-                Ok((bytes, _, _)) => return Ok(bytes),
-                Err(failure) if failure.is_final() => return Err(failed(failure.answer())),
-                Err(failure) if patience.tries <= 1 => return Err(failed(failure.answer())),
-                Err(_) => std::thread::sleep(patience.wait),
+            match ask() {
+                Err(failure) if !failure.is_final() && patience.tries > 1 => {
+                    std::thread::sleep(patience.wait);
+                }
+                answer => return answer,
             }
             patience.tries -= 1;
             patience.wait = patience.wait.saturating_mul(2);
+        }
+    }
+
+    /// The names of all files that the Python indexes list for a project and that were not withdrawn.
+    ///
+    /// # Errors
+    /// [`Error::Offline`], [`Error::NoPythonIndex`]; [`Error::Read`] when no index has the project or
+    /// one fails.
+    pub fn file_names(&self, project: &str) -> Result<Vec<String>> {
+        if self.inner.offline {
+            return Err(Error::Offline {
+                artifact: format!("the files of {project}"),
+                more: 0,
+            });
+        }
+        let (client, pages) = (&self.inner.client, &self.inner.pages);
+        let mut names = Vec::new();
+        let mut last = None;
+        for place in self.inner.places.python()? {
+            match self.patiently(|| pages.file_names(client, &place, project)) {
+                Ok(found) => names.extend(found),
+                Err(failure) => {
+                    last = Some(Error::Read {
+                        address: format!("{place}{project}/"),
+                        answer: failure.answer().to_owned(),
+                    });
+                }
+            }
+        }
+        match last {
+            Some(error) if names.is_empty() => Err(error),
+            _ => Ok(names),
         }
     }
 
