@@ -64,8 +64,11 @@ pub fn run(args: &Args) -> Result<()> {
         Some(names) => Update::Names(names.iter().cloned().collect()),
     };
     if let Update::Names(names) = &update {
+        let lock = Lock::read(&path.with_extension("lock"))?;
         for name in names {
-            packaged(&path, name)?;
+            if !lock.sources.iter().any(|source| source.name == *name) {
+                packaged(&lock, name)?;
+            }
         }
     }
     let mut file = EditionFile::open(&path)?;
@@ -74,7 +77,8 @@ pub fn run(args: &Args) -> Result<()> {
         let Some((name, version)) = pin.split_once('=') else {
             bail!("expected --pin NAME=VERSION, found {pin:?}");
         };
-        let (layer, kind) = packaged(&path, name)?;
+        let lock = Lock::read(&path.with_extension("lock"))?;
+        let (layer, kind) = packaged(&lock, name)?;
         file.pin(layer, kind, name, version.trim_start_matches('='))?;
         pinned.insert(name.to_owned());
     }
@@ -89,8 +93,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// Where the lock has a package, and of which kind it is there.
-fn packaged(edition: &Path, name: &str) -> Result<(LayerName, ListKind)> {
-    let lock = Lock::read(&edition.with_extension("lock"))?;
+fn packaged(lock: &Lock, name: &str) -> Result<(LayerName, ListKind)> {
     let normalised = lock::normalised(name);
     let wheel = lock.wheels.iter().find(|wheel| wheel.name == normalised);
     let deb = lock.debs.iter().find(|deb| deb.name == name);

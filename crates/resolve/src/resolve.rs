@@ -7,7 +7,12 @@ use jiff::Timestamp;
 use lock::{DebianSuite, Lock, Python as Interpreter};
 use store::{Fetcher, Store};
 
-use crate::{Error, Kept, Result, debian, python::Python, sources, uv::Uv};
+use crate::{
+    Error, Kept, Result, debian,
+    python::Python,
+    sources::{self, Resolving},
+    uv::Uv,
+};
 
 /// What may change although the earlier lock still satisfies the edition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -150,15 +155,15 @@ fn python_side(
     let python = Python::new(&uv, edition, scratch.path());
     let keep = &kept.python;
     let wheels = python.wheels(keep, &options.update)?;
-    // A tree's wheel is no package of the environment: its version is kept by the tree's entry.
-    let mut trees = keep.clone();
-    for source in kept.whole.iter().flat_map(|lock| &lock.sources) {
-        if let (Some(project), Some(version)) = (&source.project, source.filename.split('-').nth(1))
-        {
-            trees.insert(project.clone(), version.to_owned());
-        }
-    }
-    let sources = sources::sources(edition, &python, &trees, &options.update, options.folder)?;
+    let resolving = Resolving {
+        store,
+        fetcher,
+        python: &python,
+        kept,
+        update: &options.update,
+        folder: options.folder,
+    };
+    let sources = sources::sources(edition, &resolving)?;
     Ok((wheels, sources, python.newest()))
 }
 

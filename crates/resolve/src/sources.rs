@@ -5,16 +5,31 @@ use std::{collections::BTreeMap, fs::File, path::Path};
 use edition::{Edition, SourceFrom};
 use lock::{LayerName, Sha256, Source, SourceKind};
 
-use crate::{Error, Result, Update, python::Python};
+use store::{Fetcher, Fresh, Store};
+
+use crate::{Error, Kept, Result, Update, python::Python};
+
+/// What trees are resolved with.
+pub(crate) struct Resolving<'r> {
+    pub(crate) store: &'r Store,
+    pub(crate) fetcher: &'r Fetcher,
+    pub(crate) python: &'r Python<'r>,
+    /// The earlier lock.
+    pub(crate) kept: &'r Kept,
+    pub(crate) update: &'r Update,
+    /// The edition's folder.
+    pub(crate) folder: &'r Path,
+}
 
 /// The trees of all layers, by layer and name.
-pub(crate) fn sources(
-    edition: &Edition,
-    python: &Python<'_>,
-    keep: &BTreeMap<String, String>,
-    update: &Update,
-    folder: &Path,
-) -> Result<Vec<Source>> {
+pub(crate) fn sources(edition: &Edition, with: &Resolving<'_>) -> Result<Vec<Source>> {
+    let Resolving {
+        python,
+        update,
+        folder,
+        ..
+    } = with;
+    let keep = &wheel_versions(with.kept);
     let mut sources = Vec::new();
     for (layer, of) in &edition.layers {
         let mut here = Vec::new();
@@ -37,24 +52,28 @@ pub(crate) fn sources(
                 }
                 SourceFrom::File { path, sha256 } => {
                     let (size, found) = hashed(path)?;
-                    if let Some(expected) = sha256.filter(|expected| *expected != found) {
-                        return Err(Error::Digest {
-                            place: wanted.place.to_string(),
-                            file: path.display().to_string(),
-                            expected: expected.to_string(),
-                            found: found.to_string(),
-                        });
-                    }
+                    let shown = path.display().to_string();
+                    expect(&wanted.place, &shown, *sha256, found)?;
                     source.kind = kind(path);
                     let below = path.strip_prefix(folder).unwrap_or(path);
                     source.filename = below.to_string_lossy().into_owned();
                     (source.size, source.sha256) = (size, found);
                     if source.version.is_empty() {
-                        source.version = found.to_string().chars().take(12).collect();
+                        source.version = short(&found);
                     }
                 }
                 SourceFrom::Git { .. } => return Err(not_yet("a git repository")),
-                SourceFrom::Archive { .. } => return Err(not_yet("an archive at an address")),
+                SourceFrom::Archive { url, sha256 } => {
+                    let (found, place) = (with.archive(wanted, url, *sha256)?, &wanted.place);
+                    expect(place, url, *sha256, found.sha256)?;
+                    source.kind = kind(Path::new(&found.filename));
+                    source.url = Some(url.clone());
+                    if source.version.is_empty() {
+                        source.version = short(&found.sha256);
+                    }
+                    (source.filename, source.size) = (found.filename, found.size);
+                    source.sha256 = found.sha256;
+                }
             }
             here.push(source);
         }
@@ -62,6 +81,66 @@ pub(crate) fn sources(
         sources.extend(here);
     }
     Ok(sources)
+}
+
+impl Resolving<'_> {
+    /// The file at an address: as the earlier lock has it, as long as address and digest stand.
+    fn archive(
+        &self,
+        wanted: &edition::Source,
+        url: &str,
+        sha256: Option<Sha256>,
+    ) -> Result<Fresh> {
+        let sources = self.kept.whole.iter().flat_map(|lock| &lock.sources);
+        let mut kept = sources.filter(|source| {
+            source.url.as_deref() == Some(url)
+                && sha256.is_none_or(|wanted| wanted == source.sha256)
+        });
+        match kept.next().filter(|_| !self.update.has(&wanted.name)) {
+            Some(source) => Ok(Fresh {
+                filename: source.filename.clone(),
+                size: source.size,
+                sha256: source.sha256,
+            }),
+            None => Ok(self.fetcher.fetch_fresh(self.store, &wanted.name, url)?),
+        }
+    }
+}
+
+/// The versions of the wheels that the earlier lock takes trees from. Such a wheel is no package of the
+/// environment: its version is kept by the tree's entry.
+fn wheel_versions(kept: &Kept) -> BTreeMap<String, String> {
+    let mut versions = kept.python.clone();
+    for source in kept.whole.iter().flat_map(|lock| &lock.sources) {
+        if let (Some(project), Some(version)) = (&source.project, source.filename.split('-').nth(1))
+        {
+            versions.insert(project.clone(), version.to_owned());
+        }
+    }
+    versions
+}
+
+/// What a file must be that the edition gives a digest for.
+fn expect(
+    place: &edition::Place,
+    file: &str,
+    expected: Option<Sha256>,
+    found: Sha256,
+) -> Result<()> {
+    match expected.filter(|expected| *expected != found) {
+        None => Ok(()),
+        Some(expected) => Err(Error::Digest {
+            place: place.to_string(),
+            file: file.to_owned(),
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }),
+    }
+}
+
+/// What stands for a version where the edition gives none.
+fn short(sha256: &Sha256) -> String {
+    sha256.to_string().chars().take(12).collect()
 }
 
 fn blank(layer: LayerName, wanted: &edition::Source) -> Source {

@@ -9,7 +9,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Barrier, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -832,4 +832,54 @@ fn what_no_place_has_is_told_from_what_fails() {
     assert!(!fetcher.found_absent(), "refused is not absent");
     fetcher.stoppable().fetch(&store, &all[0]).unwrap_err();
     assert!(fetcher.found_absent());
+}
+
+#[test]
+fn a_file_that_no_digest_is_known_for() {
+    let body = bytes(300_000);
+    let (folder, store) = store();
+    let sent = body.clone();
+    let failures = AtomicU64::new(2);
+    let server = Server::start(move |request| {
+        if request.path.starts_with("/cut/") {
+            return Answer::ok(&sent[..]).cut(1000);
+        }
+        if request.path != "/f/tree%20one.tar.gz?x=1" {
+            return Answer::new("404 Not Found", "");
+        }
+        let busy = failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        match busy {
+            Ok(_) => Answer::new("503 Later", ""),
+            Err(_) => Answer::ok(&sent[..]),
+        }
+    });
+    let fetcher = fetcher(Places::none());
+    let address = server.url("/f/tree%20one.tar.gz?x=1");
+    let fresh = fetcher.fetch_fresh(&store, "tree", &address).unwrap();
+    let artifact = artifact(&body, Origin::Url(address));
+    assert_eq!(fresh.filename, "tree one.tar.gz");
+    assert_eq!((fresh.size, fresh.sha256), (300_000, artifact.sha256));
+    // From now on it is an artifact that is there.
+    let before = server.requests().len();
+    fetcher.fetch(&store, &artifact).unwrap();
+    assert_eq!(server.requests().len(), before);
+
+    let failed = |address: &str| {
+        let error = fetcher.fetch_fresh(&store, "tree", address).unwrap_err();
+        error.to_string()
+    };
+    assert!(failed(&server.url("/none.zip")).contains("/none.zip: answered 404"));
+    assert!(failed(&server.url("/cut/a.zip")).contains("/cut/a.zip: "));
+    assert!(failed(&server.url("/")).contains("does not end with a file's name"));
+    assert!(failed("nonsense").contains("nonsense"));
+    let offline = Fetcher::new(Places::none(), Arc::new(Silent), true);
+    let error = offline.fetch_fresh(&store, "tree", &server.url("/x.zip"));
+    assert!(matches!(error, Err(Error::Offline { .. })));
+    // A file of this machine is there offline too. Nothing but the two downloads is left.
+    let here = folder.path().join("here.bin");
+    fs::write(&here, b"here").unwrap();
+    let address = format!("file://{}", here.display());
+    assert_eq!(offline.fetch_fresh(&store, "x", &address).unwrap().size, 4);
+    let count = |path: &str| fs::read_dir(store.root().join(path)).unwrap().count();
+    assert_eq!((count("downloads/sha256"), count("tmp")), (2, 0));
 }

@@ -207,7 +207,8 @@ fn wrong_size(verb: &str, found: u64, part: &Partial<'_>) -> Option<Failure> {
     (found != expected).then(|| Failure::Refused(answer()))
 }
 
-fn announced(response: &Response<Body>) -> Option<u64> {
+/// The size of the body, if the answer tells it.
+pub(super) fn announced(response: &Response<Body>) -> Option<u64> {
     client::text(response, header::CONTENT_LENGTH)?
         .trim()
         .parse()

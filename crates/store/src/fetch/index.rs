@@ -221,6 +221,8 @@ mod tests {
                 ("https://f.test/b.whl", false)
             ]
         );
+        let yanked: Vec<_> = listed.iter().map(|file| file.yanked).collect();
+        assert_eq!(yanked, [false, true]);
         assert!(
             parse(b"{}", "application/json", &at)
                 .unwrap_err()
@@ -234,6 +236,7 @@ mod tests {
             filename: name.to_owned(),
             url: Url::parse(&format!("https://f.test/{byte:?}/{name}")).unwrap(),
             sha256: byte.map(|byte| Sha256([byte; 32])),
+            yanked: false,
         };
         let artifact = Artifact {
             name: "a 1".to_owned(),

@@ -5,6 +5,7 @@
 mod absent;
 mod attempt;
 mod client;
+mod fresh;
 mod html;
 mod index;
 mod partial;
@@ -29,6 +30,7 @@ use crate::{
 };
 use attempt::Failure;
 use client::Client;
+pub use fresh::Fresh;
 use index::Pages;
 use partial::Partial;
 

@@ -38,7 +38,7 @@ impl Fetcher {
     }
 
     /// Asks again as long as the answer may be another the next time.
-    fn patiently<T>(&self, ask: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
+    pub(super) fn patiently<T, E: Final>(&self, ask: impl Fn() -> Result<T, E>) -> Result<T, E> {
         let mut patience = self.inner.patience;
         loop {
             match ask() {
@@ -98,6 +98,17 @@ impl Fetcher {
                 found_absent: AtomicBool::default(),
             }),
         }
+    }
+}
+
+/// A failure that says whether there is use in asking again.
+pub(super) trait Final {
+    fn is_final(&self) -> bool;
+}
+
+impl Final for Failure {
+    fn is_final(&self) -> bool {
+        Self::is_final(self)
     }
 }
 

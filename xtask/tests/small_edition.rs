@@ -1,0 +1,222 @@
+//! A small edition from its file to its image, with the ordinary registries: entries that no mirror has
+//! any more, and a tree from an archive at an address. Where the registries are not reachable the tests
+//! say so.
+#![allow(clippy::unwrap_used)] // helpers outside of #[test] functions
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use lock::{Lock, Sha256};
+
+const EDITION: &str = r#"
+[debian]
+suite = "forky"
+
+[python]
+version = "3.14"
+
+[image]
+title = "Small"
+
+[layer.base]
+debian = ["libffi-dev"]
+
+[layer.python]
+debian = ["python3.14"]
+
+[layer.deps]
+python = ["idna", "certifi"]
+"#;
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(arguments)
+        .arg("--store")
+        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("vanished-store"))
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Locks an edition; `None` where the registries are not reachable.
+fn lock(folder: &Path, edition: &str) -> Option<PathBuf> {
+    fs::write(folder.join("small.toml"), edition).unwrap();
+    let locked = run(folder, &["lock", "./small.toml"]);
+    if locked.status.success() {
+        return Some(folder.join("small.lock"));
+    }
+    let errors = errors(&locked);
+    let unreachable = [
+        "cannot fetch",
+        "Failed to fetch",
+        "error sending request",
+        "has the suite",
+    ];
+    assert!(
+        unreachable.iter().any(|words| errors.contains(words)),
+        "{errors}"
+    );
+    eprintln!("skipped: the registries are not reachable: {errors}");
+    None
+}
+
+#[test]
+fn vanished_entries_are_resolved_anew_unless_the_lock_is_locked() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(path) = lock(folder.path(), EDITION) else {
+        return;
+    };
+    let before = fs::read_to_string(&path).unwrap();
+    // An old wheel and an old package: of versions that were never there.
+    let mut lock = Lock::read(&path).unwrap();
+    let wheel = lock
+        .wheels
+        .iter_mut()
+        .find(|wheel| wheel.name == "idna")
+        .unwrap();
+    (wheel.version, wheel.sha256) = ("0.0.1".to_owned(), Sha256([1; 32]));
+    wheel.filename = "idna-0.0.1-py3-none-any.whl".to_owned();
+    let deb = lock
+        .debs
+        .iter_mut()
+        .find(|deb| deb.name == "libffi-dev")
+        .unwrap();
+    deb.filename = deb.filename.replace(&deb.version, "0.0.1");
+    (deb.version, deb.sha256) = ("0.0.1".to_owned(), Sha256([2; 32]));
+    let old = lock.to_toml().unwrap();
+    fs::write(&path, &old).unwrap();
+
+    let image = ["image", "./small.lock", "--up-to", "deps", "--out", "out"];
+    let told = [
+        "idna 0.0.1 (idna-0.0.1-py3-none-any.whl)",
+        "libffi-dev 0.0.1 (",
+    ];
+    let output = run(folder.path(), &[&image[..], &["--locked"]].concat());
+    let said = errors(&output);
+    assert!(
+        !output.status.success() && said.contains("without --locked"),
+        "{said}"
+    );
+    assert!(told.iter().all(|one| said.contains(one)), "{said}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), old);
+
+    let output = run(folder.path(), &image);
+    let said = errors(&output);
+    assert!(output.status.success(), "{said}");
+    let warned = |one: &&str| said.contains(&format!("warning: no mirror has {one}"));
+    assert!(told.iter().all(warned), "{said}");
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("sha256:"));
+    assert_eq!(fs::read_to_string(&path).unwrap(), before);
+
+    // Without the edition there is nothing to resolve from.
+    fs::write(&path, &old).unwrap();
+    fs::remove_file(folder.path().join("small.toml")).unwrap();
+    let output = run(folder.path(), &image);
+    let said = errors(&output);
+    assert!(
+        !output.status.success() && said.contains("there is no edition"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_archive_at_an_address_is_locked_once_and_is_in_the_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("node-1.0/src");
+    fs::create_dir_all(&tree).unwrap();
+    fs::write(tree.join("node.py"), "NAME = 'node'\n").unwrap();
+    let archive = folder.path().join("node-1.0.tar.gz");
+    let pack = || {
+        let mut tar = Command::new("tar");
+        tar.arg("czf").arg(&archive).arg("-C").arg(folder.path());
+        assert!(tar.arg("node-1.0").status().unwrap().success());
+    };
+    pack();
+    let edition = format!(
+        "{EDITION}\n[[layer.comfy.source]]\nname = \"node\"\narchive = \"file://{}\"\n\
+         subfolder = \"node-1.0/src\"\nto = \"/opt/nodes/node\"\n",
+        archive.display()
+    );
+    let Some(path) = lock(folder.path(), &edition) else {
+        return;
+    };
+    let before = fs::read_to_string(&path).unwrap();
+    let source = Lock::read(&path).unwrap().sources.remove(0);
+    assert_eq!(
+        (source.name.as_str(), source.filename.as_str()),
+        ("node", "node-1.0.tar.gz")
+    );
+    assert_eq!(source.kind, lock::SourceKind::Tar);
+    let layer = [
+        "layer",
+        "comfy",
+        "./small.lock",
+        "--compression",
+        "gzip",
+        "--out",
+        "out",
+        "--json",
+    ];
+    let output = run(folder.path(), &layer);
+    assert!(output.status.success(), "{}", errors(&output));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let comfy = told["layers"].as_array().unwrap().last().unwrap().clone();
+    let part = &comfy["parts"].as_array().unwrap()[0];
+    assert_eq!(part["name"], "node");
+    let list = Command::new("tar")
+        .arg("tzf")
+        .arg(part["path"].as_str().unwrap())
+        .output()
+        .unwrap();
+    let list = String::from_utf8(list.stdout).unwrap();
+    assert!(
+        list.lines().any(|path| path == "opt/nodes/node/node.py"),
+        "{list}"
+    );
+    assert!(
+        list.contains("opt/nodes/node/__pycache__/node.cpython-314.pyc"),
+        "{list}"
+    );
+
+    // Another file there is not taken unasked; asked for, it is.
+    fs::write(tree.join("node.py"), "NAME = 'other'\n").unwrap();
+    pack();
+    fs::write(
+        folder.path().join("small.toml"),
+        format!("{edition}# touched\n"),
+    )
+    .unwrap();
+    assert!(
+        run(folder.path(), &["lock", "./small.toml"])
+            .status
+            .success()
+    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), before);
+    assert!(
+        run(folder.path(), &["lock", "./small.toml", "--update", "node"])
+            .status
+            .success()
+    );
+    let after = Lock::read(&path).unwrap().sources.remove(0);
+    assert_ne!(after.sha256, source.sha256);
+    // What the edition expects is what counts.
+    let expecting = format!("{edition}sha256 = \"{}\"\n", source.sha256);
+    fs::write(folder.path().join("small.toml"), expecting).unwrap();
+    let output = run(folder.path(), &["lock", "./small.toml"]);
+    let said = errors(&output);
+    assert!(!output.status.success(), "{said}");
+    for word in [
+        source.sha256.to_string(),
+        after.sha256.to_string(),
+        "small.toml:".to_owned(),
+    ] {
+        assert!(said.contains(&word), "{said}");
+    }
+}
