@@ -33,12 +33,11 @@ impl Edition {
 
     fn run(&self, verb: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.arg(verb).args(arguments);
-        if verb == "lock" {
-            command.arg(&self.toml);
-        } else {
-            command.arg("--edition").arg(&self.toml);
+        command.arg(verb);
+        if verb != "lock" {
+            command.arg("--edition");
         }
+        command.arg(&self.toml).args(arguments);
         command.output().unwrap()
     }
 

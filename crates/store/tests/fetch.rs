@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
+mod making;
 mod server;
 
 use std::{
@@ -9,46 +10,18 @@ use std::{
     path::Path,
     sync::{
         Arc, Barrier, Mutex,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
 };
 
 use lock::{Artifact, Origin, Sha256};
+use making::{artifact, bytes, debian, fetcher, store};
 use server::{Answer, Request, Server};
-use sha2::Digest;
 use strata_layer_store::{
     Error, Fetcher, Places, Progress, Silent, Store, Task, TaskId, TaskKind, Tried,
 };
-
-fn bytes(size: usize) -> Vec<u8> {
-    (0..size as u32)
-        .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
-        .take(size)
-        .collect()
-}
-
-fn artifact(body: &[u8], origin: Origin) -> Artifact {
-    let sha256 = Sha256(sha2::Sha256::digest(body).into());
-    let (name, filename) = ("thing 1".to_owned(), "thing-1.whl".to_owned());
-    Artifact {
-        name,
-        filename,
-        size: body.len() as u64,
-        sha256,
-        origin,
-    }
-}
-
-fn debian(body: &[u8]) -> Artifact {
-    artifact(
-        body,
-        Origin::Debian {
-            path: "pool/t/thing_1.deb".to_owned(),
-        },
-    )
-}
 
 fn python(body: &[u8]) -> Artifact {
     artifact(
@@ -57,16 +30,6 @@ fn python(body: &[u8]) -> Artifact {
             project: "thing".to_owned(),
         },
     )
-}
-
-fn store() -> (tempfile::TempDir, Store) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path().join("store")).unwrap();
-    (folder, store)
-}
-
-fn fetcher(places: Places) -> Fetcher {
-    Fetcher::new(places, Arc::new(Silent), false).with_patience(3, Duration::from_millis(1))
 }
 
 fn mirrors(servers: &[&Server]) -> Fetcher {
@@ -793,93 +756,4 @@ fn stopping_ends_downloads_that_are_under_way() {
     assert_eq!(server.requests().len(), 1);
     // What it came from goes on.
     fetcher.fetch(&store, &artifact).unwrap();
-}
-
-#[test]
-fn what_no_place_has_is_told_from_what_fails() {
-    let (_folder, store) = store();
-    let body = bytes(1000);
-    let one = |path: &str| artifact(&bytes(path.len()), Origin::Debian { path: path.into() });
-    let here = one("here");
-    let sent = body.clone();
-    let answer = move |request: &Request| match request.path.as_str() {
-        "/first/in-one" => Answer::new("410 Gone", ""),
-        "/second/in-one" | "/first/here" => Answer::ok(&sent[..]),
-        "/second/refused!" => Answer::new("403 Forbidden", ""),
-        "/second/failing!!" => Answer::new("500 Oh", ""),
-        _ => Answer::new("404 Not Found", ""),
-    };
-    let server = Server::start(answer);
-    let places = Places::none()
-        .with_debian([server.url("/first"), server.url("/second")])
-        .unwrap();
-    let fetcher = fetcher(places);
-    let all = ["nowhere", "in-one", "refused!", "failing!!", "no-place-!"].map(one);
-    let absent = fetcher.absent(&store, &all).unwrap();
-    assert_eq!(absent, [all[0].clone(), all[4].clone()]);
-    assert!(
-        server
-            .requests()
-            .iter()
-            .all(|request| request.method == "HEAD")
-    );
-    // What the store has is never absent, and nothing was fetched for the answer.
-    let at = format!("downloads/sha256/{}", here.sha256);
-    fs::write(store.root().join(at), bytes(4)).unwrap();
-    assert_eq!(fetcher.absent(&store, &[here]).unwrap(), []);
-    assert!(!fetcher.found_absent());
-    fetcher.fetch(&store, &all[2]).unwrap_err();
-    assert!(!fetcher.found_absent(), "refused is not absent");
-    fetcher.stoppable().fetch(&store, &all[0]).unwrap_err();
-    assert!(fetcher.found_absent());
-}
-
-#[test]
-fn a_file_that_no_digest_is_known_for() {
-    let body = bytes(300_000);
-    let (folder, store) = store();
-    let sent = body.clone();
-    let failures = AtomicU64::new(2);
-    let server = Server::start(move |request| {
-        if request.path.starts_with("/cut/") {
-            return Answer::ok(&sent[..]).cut(1000);
-        }
-        if request.path != "/f/tree%20one.tar.gz?x=1" {
-            return Answer::new("404 Not Found", "");
-        }
-        let busy = failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
-        match busy {
-            Ok(_) => Answer::new("503 Later", ""),
-            Err(_) => Answer::ok(&sent[..]),
-        }
-    });
-    let fetcher = fetcher(Places::none());
-    let address = server.url("/f/tree%20one.tar.gz?x=1");
-    let fresh = fetcher.fetch_fresh(&store, "tree", &address).unwrap();
-    let artifact = artifact(&body, Origin::Url(address));
-    assert_eq!(fresh.filename, "tree one.tar.gz");
-    assert_eq!((fresh.size, fresh.sha256), (300_000, artifact.sha256));
-    // From now on it is an artifact that is there.
-    let before = server.requests().len();
-    fetcher.fetch(&store, &artifact).unwrap();
-    assert_eq!(server.requests().len(), before);
-
-    let failed = |address: &str| {
-        let error = fetcher.fetch_fresh(&store, "tree", address).unwrap_err();
-        error.to_string()
-    };
-    assert!(failed(&server.url("/none.zip")).contains("/none.zip: answered 404"));
-    assert!(failed(&server.url("/cut/a.zip")).contains("/cut/a.zip: "));
-    assert!(failed(&server.url("/")).contains("does not end with a file's name"));
-    assert!(failed("nonsense").contains("nonsense"));
-    let offline = Fetcher::new(Places::none(), Arc::new(Silent), true);
-    let error = offline.fetch_fresh(&store, "tree", &server.url("/x.zip"));
-    assert!(matches!(error, Err(Error::Offline { .. })));
-    // A file of this machine is there offline too. Nothing but the two downloads is left.
-    let here = folder.path().join("here.bin");
-    fs::write(&here, b"here").unwrap();
-    let address = format!("file://{}", here.display());
-    assert_eq!(offline.fetch_fresh(&store, "x", &address).unwrap().size, 4);
-    let count = |path: &str| fs::read_dir(store.root().join(path)).unwrap().count();
-    assert_eq!((count("downloads/sha256"), count("tmp")), (2, 0));
 }
