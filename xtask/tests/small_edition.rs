@@ -35,7 +35,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args(arguments)
         .arg("--store")
-        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("vanished-store"))
+        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("small-edition-store"))
         .current_dir(folder)
         .output()
         .unwrap()
@@ -215,6 +215,68 @@ fn an_archive_at_an_address_is_locked_once_and_is_in_the_image() {
     for word in [
         source.sha256.to_string(),
         after.sha256.to_string(),
+        "small.toml:".to_owned(),
+    ] {
+        assert!(said.contains(&word), "{said}");
+    }
+}
+
+#[test]
+fn wheels_by_path_and_by_address_are_the_same_as_those_of_the_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(path) = lock(folder.path(), EDITION) else {
+        return;
+    };
+    let layer = |offline: &[&str]| -> serde_json::Value {
+        let build = ["layer", "deps", "./small.lock", "--out", "out", "--json"];
+        let output = run(folder.path(), &[&build[..], offline].concat());
+        assert!(output.status.success(), "{}", errors(&output));
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        told["layers"].as_array().unwrap().last().unwrap()["parts"][0]["digest"].clone()
+    };
+    let from_index = layer(&[]);
+    let before = Lock::read(&path).unwrap();
+    // The very wheels, out of the store.
+    let store = Path::new(env!("CARGO_TARGET_TMPDIR")).join("small-edition-store/downloads/sha256");
+    fs::create_dir(folder.path().join("wheels")).unwrap();
+    for wheel in &before.wheels {
+        let to = folder.path().join("wheels").join(&wheel.filename);
+        fs::copy(store.join(wheel.sha256.to_string()), to).unwrap();
+    }
+    let [certifi, idna] = before.wheels.as_slice() else {
+        panic!("{:?}", before.wheels);
+    };
+    let address = format!(
+        "file://{}/wheels/{}",
+        folder.path().display(),
+        idna.filename
+    );
+    let edition = |sha256: &str| {
+        let lines = format!(
+            "\"certifi @ ./wheels/{}\", \"idna @ {address}#sha256={sha256}\"",
+            certifi.filename
+        );
+        EDITION.replace("\"idna\", \"certifi\"", &lines)
+    };
+    lock(folder.path(), &edition(&idna.sha256.to_string())).unwrap();
+    let after = Lock::read(&path).unwrap();
+    assert_eq!(
+        after.wheels[0].file,
+        Some(format!("wheels/{}", certifi.filename))
+    );
+    assert_eq!(after.wheels[1].url.as_deref(), Some(address.as_str()));
+    for (one, other) in before.wheels.iter().zip(&after.wheels) {
+        assert_eq!((one.sha256, one.size), (other.sha256, other.size));
+    }
+    assert_eq!(layer(&["--no-reuse"]), from_index);
+    // Another digest than the edition expects.
+    fs::write(folder.path().join("small.toml"), edition(&"0".repeat(64))).unwrap();
+    let output = run(folder.path(), &["lock", "./small.toml"]);
+    let said = errors(&output);
+    assert!(!output.status.success(), "{said}");
+    for word in [
+        "0".repeat(64),
+        idna.sha256.to_string(),
         "small.toml:".to_owned(),
     ] {
         assert!(said.contains(&word), "{said}");

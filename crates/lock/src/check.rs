@@ -110,6 +110,17 @@ fn wheels(lock: &Lock, faults: &mut Vec<Fault>) {
                 hint: BY_HAND,
             });
         }
+        if let Some(file) = wheel.file.as_ref().filter(|file| leaves(file)) {
+            faults.push(outside("wheel", index, "file", file));
+        }
+        if wheel.url.is_some() && wheel.file.is_some() {
+            faults.push(Fault {
+                entry: Some(("wheel", index)),
+                key: "file",
+                message: format!("wheel {}: it has both `url` and `file`", wheel.name),
+                hint: BY_HAND,
+            });
+        }
     }
     for (index, owner) in lock.owners.iter().enumerate() {
         if !names.contains(owner.package.as_str()) {

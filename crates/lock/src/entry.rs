@@ -137,19 +137,30 @@ pub struct Wheel {
     /// The edition itself names it: it gets a REQUESTED file (PEP 376).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub requested: bool,
+    /// The address that the edition gives for it, if it does not come from an index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Its path relative to the lock's folder, if it is a local file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 impl Wheel {
     /// The wheel as an artifact.
     pub fn artifact(&self) -> Artifact {
+        let origin = match (&self.url, &self.file) {
+            (Some(url), _) => Origin::Url(url.clone()),
+            (None, Some(file)) => Origin::File(file.clone()),
+            (None, None) => Origin::Python {
+                project: self.name.clone(),
+            },
+        };
         Artifact {
             name: format!("{} {}", self.name, self.version),
             filename: self.filename.clone(),
             size: self.size,
             sha256: self.sha256,
-            origin: Origin::Python {
-                project: self.name.clone(),
-            },
+            origin,
         }
     }
 }

@@ -61,6 +61,8 @@ mod tests {
             size,
             sha256: Sha256([0; 32]),
             requested: false,
+            url: None,
+            file: None,
         }
     }
 

@@ -81,6 +81,17 @@ pub enum Error {
         /// What.
         what: &'static str,
     },
+    /// A local file that a lock cannot name.
+    #[error(
+        "{place}: {} is outside of the edition's folder: a lock names local files by their path below it",
+        path.display()
+    )]
+    Outside {
+        /// Where the edition says so.
+        place: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// An artifact is not what the edition says.
     #[error("{place}: {file}: expected sha256 {expected}, found {found}")]
     Digest {

@@ -4,6 +4,7 @@
 //! pinned like any artifact. What an earlier lock has and the edition still allows is kept.
 
 mod debian;
+mod direct;
 mod error;
 mod kept;
 mod outdated;

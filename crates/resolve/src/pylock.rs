@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write, path::Path};
 use lock::{Sha256, normalised};
 use serde::Deserialize;
 
-use crate::{Error, Result, tags::Tags};
+use crate::{Error, Result, direct::Direct, tags::Tags};
 
 /// A wheel that was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,8 @@ struct Package {
     version: Option<String>,
     #[serde(default)]
     wheels: Vec<Wheel>,
+    /// A file that was given itself, by path or address.
+    archive: Option<Wheel>,
 }
 
 #[derive(Deserialize)]
@@ -71,7 +73,13 @@ impl Wheel {
 ///
 /// # Errors
 /// A file that is none; a package without a wheel that fits, or whose size or sha256 is not told.
-pub(crate) fn read(path: &Path, tags: &Tags) -> Result<BTreeMap<String, Chosen>> {
+///
+/// `direct` are the wheels that were given themselves, whose size the file does not tell.
+pub(crate) fn read(
+    path: &Path,
+    tags: &Tags,
+    direct: &BTreeMap<String, Direct>,
+) -> Result<BTreeMap<String, Chosen>> {
     let shown = path.display().to_string();
     let bad = |problem: String| Error::Pylock {
         file: shown.clone(),
@@ -93,6 +101,31 @@ pub(crate) fn read(path: &Path, tags: &Tags) -> Result<BTreeMap<String, Chosen>>
                 "{name}: no version: only packages of an index will do"
             ))
         })?;
+        if let (Some(archive), Some(direct)) = (&package.archive, direct.get(&name)) {
+            let found = archive.hashes.get("sha256").map(String::as_str);
+            if found.is_some_and(|found| found != direct.sha256.to_string()) {
+                return Err(bad(format!(
+                    "{}: expected sha256 {}, found {}",
+                    direct.filename,
+                    direct.sha256,
+                    found.unwrap_or_default()
+                )));
+            }
+            if tags.rank(&direct.filename).is_none() {
+                return Err(Error::NoWheel {
+                    package: format!("{name} {version} ({})", direct.filename),
+                });
+            }
+            let wheel = Chosen {
+                version,
+                filename: direct.filename.clone(),
+                size: direct.size,
+                sha256: direct.sha256,
+                uploaded: None,
+            };
+            chosen.insert(name, wheel);
+            continue;
+        }
         let best = package
             .wheels
             .iter()

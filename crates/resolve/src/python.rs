@@ -15,6 +15,7 @@ use lock::{LayerName, Wheel};
 
 use crate::{
     Error, Result, Update,
+    direct::Direct,
     pylock::{self, Chosen},
     tags::{GLIBC, Tags},
     uv::Uv,
@@ -35,15 +36,23 @@ pub(crate) struct Python<'p> {
     uv: &'p Uv,
     edition: &'p Edition,
     tags: Tags,
+    /// Wheels that the edition gives itself.
+    direct: BTreeMap<String, Direct>,
     scratch: &'p Path,
     newest: Mutex<Option<Timestamp>>,
 }
 
 impl<'p> Python<'p> {
-    pub(crate) fn new(uv: &'p Uv, edition: &'p Edition, scratch: &'p Path) -> Self {
+    pub(crate) fn new(
+        uv: &'p Uv,
+        edition: &'p Edition,
+        direct: BTreeMap<String, Direct>,
+        scratch: &'p Path,
+    ) -> Self {
         Self {
             uv,
             edition,
+            direct,
             tags: Tags::new(edition.python.version.value),
             scratch,
             newest: Mutex::default(),
@@ -53,6 +62,14 @@ impl<'p> Python<'p> {
     /// When the index got the newest of the wheels that were chosen.
     pub(crate) fn newest(&self) -> Option<Timestamp> {
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A requirement as uv reads it.
+    fn text(&self, line: &Requirement) -> String {
+        match self.direct.get(&line.name) {
+            Some(direct) if !matches!(line.from, RequirementFrom::Index(_)) => direct.text.clone(),
+            _ => line.text.clone(),
+        }
     }
 
     fn note<'w>(&self, wheels: impl IntoIterator<Item = &'w Chosen>) {
@@ -67,11 +84,6 @@ impl<'p> Python<'p> {
         keep: &BTreeMap<String, String>,
         update: &Update,
     ) -> Result<Vec<Wheel>> {
-        for (_, line) in self.edition.requirements() {
-            if !matches!(line.from, RequirementFrom::Index(_)) {
-                return Err(not_yet(line, "a wheel from elsewhere than the index"));
-            }
-        }
         if let Some((_, index)) = self.edition.indexes.first_key_value() {
             return Err(not_yet(index, "an index of its own"));
         }
@@ -83,13 +95,13 @@ impl<'p> Python<'p> {
         let all: Vec<String> = self
             .edition
             .requirements()
-            .map(|(_, line)| line.text.clone())
+            .map(|(_, line)| self.text(line))
             .collect();
         if all.is_empty() {
             return Ok(Vec::new());
         }
         let solution = match &self.edition.python.pylock {
-            Some(path) => pylock::read(&path.value, &self.tags)?,
+            Some(path) => pylock::read(&path.value, &self.tags, &self.direct)?,
             None => self.ask(Question {
                 requirements: &all,
                 constraints: &limits,
@@ -106,7 +118,10 @@ impl<'p> Python<'p> {
             .collect();
         let pins: Vec<String> = solution
             .iter()
-            .map(|(name, wheel)| format!("{name}=={}", wheel.version))
+            .map(|(name, wheel)| match self.direct.get(name) {
+                Some(direct) => direct.text.clone(),
+                None => format!("{name}=={}", wheel.version),
+            })
             .collect();
         let (mut wheels, mut placed) = (Vec::new(), BTreeSet::new());
         for (layer, reached) in self.reached(&solution, &pins)? {
@@ -116,7 +131,8 @@ impl<'p> Python<'p> {
                 };
                 if placed.insert(name.clone()) {
                     let requested = requested.contains(name.as_str());
-                    wheels.push(locked(layer, name, wheel, requested));
+                    let direct = self.direct.get(&name);
+                    wheels.push(locked(layer, name, wheel, direct, requested));
                 }
             }
         }
@@ -138,7 +154,7 @@ impl<'p> Python<'p> {
         let below = |layer: &LayerName| {
             let lines = self.edition.requirements();
             let lines = lines.filter(|(of, _)| of <= layer);
-            lines.map(|(_, line)| line.text.clone()).collect::<Vec<_>>()
+            lines.map(|(_, line)| self.text(line)).collect::<Vec<_>>()
         };
         let ask = |layer: &LayerName| {
             let part = self.ask(Question {
@@ -269,7 +285,7 @@ impl<'p> Python<'p> {
         self.uv
             .run(&arguments)
             .map_err(|error| self.located(error, folder))?;
-        pylock::read(&output, &self.tags)
+        pylock::read(&output, &self.tags, &self.direct)
     }
 
     /// Dates of layers, by the packages that they name.
@@ -310,7 +326,13 @@ impl<'p> Python<'p> {
     }
 }
 
-fn locked(layer: LayerName, name: String, wheel: &Chosen, requested: bool) -> Wheel {
+fn locked(
+    layer: LayerName,
+    name: String,
+    wheel: &Chosen,
+    direct: Option<&Direct>,
+    requested: bool,
+) -> Wheel {
     Wheel {
         layer,
         name,
@@ -319,6 +341,8 @@ fn locked(layer: LayerName, name: String, wheel: &Chosen, requested: bool) -> Wh
         size: wheel.size,
         sha256: wheel.sha256,
         requested,
+        url: direct.and_then(|direct| direct.url.clone()),
+        file: direct.and_then(|direct| direct.file.clone()),
     }
 }
 

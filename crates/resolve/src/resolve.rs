@@ -9,6 +9,7 @@ use store::{Fetcher, Store};
 
 use crate::{
     Error, Kept, Result, debian,
+    direct::direct,
     python::Python,
     sources::{self, Resolving},
     uv::Uv,
@@ -152,18 +153,18 @@ fn python_side(
 ) -> Result<(Vec<lock::Wheel>, Vec<lock::Source>, Option<Timestamp>)> {
     let uv = Uv::get(store, fetcher)?;
     let scratch = store.scratch("resolve")?;
-    let python = Python::new(&uv, edition, scratch.path());
-    let keep = &kept.python;
-    let wheels = python.wheels(keep, &options.update)?;
     let resolving = Resolving {
+        edition,
         store,
         fetcher,
-        python: &python,
         kept,
         update: &options.update,
         folder: options.folder,
     };
-    let sources = sources::sources(edition, &resolving)?;
+    let python = Python::new(&uv, edition, direct(&resolving)?, scratch.path());
+    let keep = &kept.python;
+    let wheels = python.wheels(keep, &options.update)?;
+    let sources = sources::sources(&resolving, &python)?;
     Ok((wheels, sources, python.newest()))
 }
 

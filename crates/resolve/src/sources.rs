@@ -9,11 +9,11 @@ use store::{Fetcher, Fresh, Store};
 
 use crate::{Error, Kept, Result, Update, python::Python};
 
-/// What trees are resolved with.
+/// What trees, and wheels from elsewhere, are resolved with.
 pub(crate) struct Resolving<'r> {
+    pub(crate) edition: &'r Edition,
     pub(crate) store: &'r Store,
     pub(crate) fetcher: &'r Fetcher,
-    pub(crate) python: &'r Python<'r>,
     /// The earlier lock.
     pub(crate) kept: &'r Kept,
     pub(crate) update: &'r Update,
@@ -22,12 +22,9 @@ pub(crate) struct Resolving<'r> {
 }
 
 /// The trees of all layers, by layer and name.
-pub(crate) fn sources(edition: &Edition, with: &Resolving<'_>) -> Result<Vec<Source>> {
+pub(crate) fn sources(with: &Resolving<'_>, python: &Python<'_>) -> Result<Vec<Source>> {
     let Resolving {
-        python,
-        update,
-        folder,
-        ..
+        edition, update, ..
     } = with;
     let keep = &wheel_versions(with.kept);
     let mut sources = Vec::new();
@@ -55,8 +52,7 @@ pub(crate) fn sources(edition: &Edition, with: &Resolving<'_>) -> Result<Vec<Sou
                     let shown = path.display().to_string();
                     expect(&wanted.place, &shown, *sha256, found)?;
                     source.kind = kind(path);
-                    let below = path.strip_prefix(folder).unwrap_or(path);
-                    source.filename = below.to_string_lossy().into_owned();
+                    source.filename = with.below(&wanted.place, path)?;
                     (source.size, source.sha256) = (size, found);
                     if source.version.is_empty() {
                         source.version = short(&found);
@@ -84,6 +80,20 @@ pub(crate) fn sources(edition: &Edition, with: &Resolving<'_>) -> Result<Vec<Sou
 }
 
 impl Resolving<'_> {
+    /// A local file's path as the lock has it.
+    pub(crate) fn below(&self, place: &edition::Place, path: &Path) -> Result<String> {
+        let below = path.strip_prefix(self.folder).ok();
+        let below = below.map(|path| path.to_string_lossy().into_owned());
+        let climbs = |path: &String| path.split('/').any(|part| part == "..");
+        let below = below.filter(|path| !path.starts_with('/') && !climbs(path));
+        below
+            .map(|path| path.trim_start_matches("./").to_owned())
+            .ok_or_else(|| Error::Outside {
+                place: place.to_string(),
+                path: path.to_owned(),
+            })
+    }
+
     /// The file at an address: as the earlier lock has it, as long as address and digest stand.
     fn archive(
         &self,
@@ -121,7 +131,7 @@ fn wheel_versions(kept: &Kept) -> BTreeMap<String, String> {
 }
 
 /// What a file must be that the edition gives a digest for.
-fn expect(
+pub(crate) fn expect(
     place: &edition::Place,
     file: &str,
     expected: Option<Sha256>,
@@ -175,7 +185,7 @@ fn kind(path: &Path) -> SourceKind {
     }
 }
 
-fn hashed(path: &Path) -> Result<(u64, Sha256)> {
+pub(crate) fn hashed(path: &Path) -> Result<(u64, Sha256)> {
     File::open(path)
         .and_then(|mut file| store::sha256(&mut file))
         .map_err(|source| Error::Io {

@@ -145,6 +145,8 @@ pub fn locked(name: &str, version: &str) -> lock::Wheel {
         size: 1,
         sha256: Sha256([0; 32]),
         requested: false,
+        url: None,
+        file: None,
     }
 }
 
