@@ -3,6 +3,10 @@
 //! say so.
 #![allow(clippy::unwrap_used)] // helpers outside of #[test] functions
 
+#[allow(dead_code)] // what another test uses of it
+#[path = "../../crates/store/tests/server/mod.rs"]
+mod server;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -10,6 +14,7 @@ use std::{
 };
 
 use lock::{Lock, Sha256};
+use server::{Answer, Server};
 
 const EDITION: &str = r#"
 [debian]
@@ -281,4 +286,58 @@ fn wheels_by_path_and_by_address_are_the_same_as_those_of_the_index() {
     ] {
         assert!(said.contains(&word), "{said}");
     }
+}
+
+#[test]
+fn an_index_of_its_own_gives_what_it_lists_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(path) = lock(folder.path(), EDITION) else {
+        return;
+    };
+    let build = ["layer", "deps", "./small.lock", "--out", "out"];
+    let output = run(folder.path(), &build);
+    assert!(output.status.success(), "{}", errors(&output));
+    let before = Lock::read(&path).unwrap();
+    let idna = before
+        .wheels
+        .iter()
+        .find(|wheel| wheel.name == "idna")
+        .unwrap();
+    // An index with idna and, as a trap, a certifi of a higher version than any.
+    let store = Path::new(env!("CARGO_TARGET_TMPDIR")).join("small-edition-store/downloads/sha256");
+    let wheel = fs::read(store.join(idna.sha256.to_string())).unwrap();
+    let page = format!(
+        "<a href=\"/{0}#sha256={1}\">{0}</a>",
+        idna.filename, idna.sha256
+    );
+    let trap =
+        "<a href=\"/certifi-9999.1.1-py3-none-any.whl\">certifi-9999.1.1-py3-none-any.whl</a>";
+    let file = format!("/{}", idna.filename);
+    let server = Server::start(move |request| match request.path.as_str() {
+        "/simple/idna/" => Answer::ok(page.as_str()).header("Content-Type", "text/html"),
+        "/simple/certifi/" => Answer::ok(trap).header("Content-Type", "text/html"),
+        path if path == file => Answer::file(request, &wheel),
+        _ => Answer::new("404 Not Found", ""),
+    });
+    let index = server.url("/simple/");
+    let edition = format!(
+        "{EDITION}\n[index.own]\nurl = \"{index}\"\npackages = [\"idna\", \"not-wanted\"]\n"
+    );
+    lock(folder.path(), &edition).unwrap();
+    let after = Lock::read(&path).unwrap();
+    let [certifi, idna] = after.wheels.as_slice() else {
+        panic!("{:?}", after.wheels);
+    };
+    assert_eq!(idna.index.as_deref(), Some(index.as_str()));
+    assert_eq!(
+        (&certifi.index, &certifi.version),
+        (&None, &before.wheels[0].version)
+    );
+    assert_eq!(idna.sha256, before.wheels[1].sha256);
+    assert!(
+        !server
+            .requests()
+            .iter()
+            .any(|request| request.path.contains("certifi"))
+    );
 }

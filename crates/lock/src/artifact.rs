@@ -32,6 +32,13 @@ pub enum Origin {
         /// The project's normalised name (PEP 503).
         project: String,
     },
+    /// A file of a project on an index that the edition itself names.
+    Index {
+        /// The index's address (PEP 503).
+        index: String,
+        /// The project's normalised name (PEP 503).
+        project: String,
+    },
     /// A file at an address that the edition itself names.
     Url(String),
     /// A file beside the lock, by its path relative to the lock's folder.

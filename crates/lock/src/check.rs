@@ -113,11 +113,17 @@ fn wheels(lock: &Lock, faults: &mut Vec<Fault>) {
         if let Some(file) = wheel.file.as_ref().filter(|file| leaves(file)) {
             faults.push(outside("wheel", index, "file", file));
         }
-        if wheel.url.is_some() && wheel.file.is_some() {
+        let places = [
+            ("url", &wheel.url),
+            ("file", &wheel.file),
+            ("index", &wheel.index),
+        ];
+        let mut given = places.iter().filter(|(_, place)| place.is_some());
+        if let (Some((one, _)), Some((other, _))) = (given.next(), given.next()) {
             faults.push(Fault {
                 entry: Some(("wheel", index)),
-                key: "file",
-                message: format!("wheel {}: it has both `url` and `file`", wheel.name),
+                key: other,
+                message: format!("wheel {}: it has both `{one}` and `{other}`", wheel.name),
                 hint: BY_HAND,
             });
         }

@@ -143,17 +143,23 @@ pub struct Wheel {
     /// Its path relative to the lock's folder, if it is a local file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// The address of the index that the edition gives for it, if it is not the default one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<String>,
 }
 
 impl Wheel {
     /// The wheel as an artifact.
     pub fn artifact(&self) -> Artifact {
-        let origin = match (&self.url, &self.file) {
-            (Some(url), _) => Origin::Url(url.clone()),
-            (None, Some(file)) => Origin::File(file.clone()),
-            (None, None) => Origin::Python {
-                project: self.name.clone(),
+        let project = self.name.clone();
+        let origin = match (&self.url, &self.file, &self.index) {
+            (Some(url), _, _) => Origin::Url(url.clone()),
+            (None, Some(file), _) => Origin::File(file.clone()),
+            (None, None, Some(index)) => Origin::Index {
+                index: index.clone(),
+                project,
             },
+            (None, None, None) => Origin::Python { project },
         };
         Artifact {
             name: format!("{} {}", self.name, self.version),

@@ -63,6 +63,7 @@ mod tests {
             requested: false,
             url: None,
             file: None,
+            index: None,
         }
     }
 

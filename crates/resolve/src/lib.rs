@@ -8,6 +8,7 @@ mod direct;
 mod error;
 mod kept;
 mod outdated;
+mod project;
 mod pylock;
 mod python;
 mod resolve;

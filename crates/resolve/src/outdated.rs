@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use edition::Edition;
-use lock::{Artifact, LayerName, Lock};
+use lock::{Artifact, LayerName, Lock, Origin};
 use pep440_rs::Version;
 use store::{Fetcher, Store};
 
@@ -55,7 +55,7 @@ pub fn outdated(
     let (allowed, warnings) = resolve(store, fetcher, edition, &Kept::nothing(), &all)?;
     let mut newer = entries(lock, &allowed);
     let tags = Tags::new(edition.python.version.value);
-    newest(fetcher, &tags, &mut newer)?;
+    newest(fetcher, &tags, lock, &mut newer)?;
     newer.retain(|entry| entry.allowed.is_some() || entry.newest.is_some());
     newer.sort_by(|one, other| (one.layer, &one.name).cmp(&(other.layer, &other.name)));
     Ok((newer, warnings))
@@ -126,12 +126,11 @@ fn entries(lock: &Lock, allowed: &Lock) -> Vec<Newer> {
     entries
 }
 
-/// Asks the index for the newest version of every wheel.
-fn newest(fetcher: &Fetcher, tags: &Tags, entries: &mut [Newer]) -> Result<()> {
-    let wheels: Vec<&mut Newer> = entries
-        .iter_mut()
-        .filter(|entry| entry.kind == "wheel")
-        .collect();
+/// Asks the default index for the newest version of every wheel that comes from it.
+fn newest(fetcher: &Fetcher, tags: &Tags, lock: &Lock, entries: &mut [Newer]) -> Result<()> {
+    let wheels = lock.wheels.iter();
+    let of_index = |wheel: &&lock::Wheel| matches!(wheel.artifact().origin, Origin::Python { .. });
+    let wheels: Vec<&lock::Wheel> = wheels.filter(of_index).collect();
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::new());
     let work = || {

@@ -14,10 +14,12 @@ pub(crate) struct Chosen {
     pub(crate) version: String,
     /// File name.
     pub(crate) filename: String,
-    /// In bytes.
-    pub(crate) size: u64,
+    /// In bytes, if the index says.
+    pub(crate) size: Option<u64>,
     /// Of the file.
     pub(crate) sha256: Sha256,
+    /// Where it is now: for uv alone, never for a lock.
+    pub(crate) url: Option<String>,
     /// When the index got it, if it says.
     pub(crate) uploaded: Option<jiff::Timestamp>,
 }
@@ -72,7 +74,7 @@ impl Wheel {
 /// best: normalised name to wheel.
 ///
 /// # Errors
-/// A file that is none; a package without a wheel that fits, or whose size or sha256 is not told.
+/// A file that is none; a package without a wheel that fits, or whose sha256 is not told.
 ///
 /// `direct` are the wheels that were given themselves, whose size the file does not tell.
 pub(crate) fn read(
@@ -119,8 +121,9 @@ pub(crate) fn read(
             let wheel = Chosen {
                 version,
                 filename: direct.filename.clone(),
-                size: direct.size,
+                size: Some(direct.size),
                 sha256: direct.sha256,
+                url: None,
                 uploaded: None,
             };
             chosen.insert(name, wheel);
@@ -143,16 +146,13 @@ pub(crate) fn read(
             .hashes
             .get("sha256")
             .and_then(|hash| hash.parse().ok());
-        let (Some(size), Some(sha256)) = (wheel.size, sha256) else {
-            return Err(bad(format!(
-                "{filename}: the index tells no size or no sha256"
-            )));
-        };
+        let sha256 = sha256.ok_or_else(|| bad(format!("{filename}: the index tells no sha256")))?;
         let wheel = Chosen {
             version,
             filename,
-            size,
+            size: wheel.size,
             sha256,
+            url: wheel.url.clone(),
             uploaded: wheel
                 .upload_time
                 .and_then(|time| time.to_string().parse().ok()),

@@ -9,14 +9,16 @@ use std::{
     thread,
 };
 
-use edition::{Edition, Requirement, RequirementFrom, Spanned};
+use edition::{Edition, Requirement, RequirementFrom};
 use jiff::Timestamp;
 use lock::{LayerName, Wheel};
 
 use crate::{
     Error, Result, Update,
     direct::Direct,
+    project::{index_of, project},
     pylock::{self, Chosen},
+    sources::Resolving,
     tags::{GLIBC, Tags},
     uv::Uv,
 };
@@ -35,6 +37,7 @@ struct Question<'q> {
 pub(crate) struct Python<'p> {
     uv: &'p Uv,
     edition: &'p Edition,
+    with: &'p Resolving<'p>,
     tags: Tags,
     /// Wheels that the edition gives itself.
     direct: BTreeMap<String, Direct>,
@@ -45,15 +48,16 @@ pub(crate) struct Python<'p> {
 impl<'p> Python<'p> {
     pub(crate) fn new(
         uv: &'p Uv,
-        edition: &'p Edition,
+        with: &'p Resolving<'p>,
         direct: BTreeMap<String, Direct>,
         scratch: &'p Path,
     ) -> Self {
         Self {
             uv,
-            edition,
+            edition: with.edition,
+            with,
             direct,
-            tags: Tags::new(edition.python.version.value),
+            tags: Tags::new(with.edition.python.version.value),
             scratch,
             newest: Mutex::default(),
         }
@@ -84,9 +88,6 @@ impl<'p> Python<'p> {
         keep: &BTreeMap<String, String>,
         update: &Update,
     ) -> Result<Vec<Wheel>> {
-        if let Some((_, index)) = self.edition.indexes.first_key_value() {
-            return Err(not_yet(index, "an index of its own"));
-        }
         let limits: Vec<String> = self
             .edition
             .constraints()
@@ -102,13 +103,7 @@ impl<'p> Python<'p> {
         }
         let solution = match &self.edition.python.pylock {
             Some(path) => pylock::read(&path.value, &self.tags, &self.direct)?,
-            None => self.ask(Question {
-                requirements: &all,
-                constraints: &limits,
-                keep,
-                update,
-                dependencies: true,
-            })?,
+            None => self.solve(all, &limits, keep, update)?,
         };
         self.note(solution.values());
         let requested: BTreeSet<&str> = self
@@ -118,10 +113,7 @@ impl<'p> Python<'p> {
             .collect();
         let pins: Vec<String> = solution
             .iter()
-            .map(|(name, wheel)| match self.direct.get(name) {
-                Some(direct) => direct.text.clone(),
-                None => format!("{name}=={}", wheel.version),
-            })
+            .map(|(name, wheel)| self.pin(name, wheel))
             .collect();
         let (mut wheels, mut placed) = (Vec::new(), BTreeSet::new());
         for (layer, reached) in self.reached(&solution, &pins)? {
@@ -131,12 +123,60 @@ impl<'p> Python<'p> {
                 };
                 if placed.insert(name.clone()) {
                     let requested = requested.contains(name.as_str());
-                    let direct = self.direct.get(&name);
-                    wheels.push(locked(layer, name, wheel, direct, requested));
+                    wheels.push(self.locked(layer, name, wheel, requested)?);
                 }
             }
         }
         Ok(wheels)
+    }
+
+    /// The one environment. uv takes from an index of its own only what a project names itself; so what
+    /// else turns out to come from one is named too, and asked again.
+    fn solve(
+        &self,
+        mut requirements: Vec<String>,
+        constraints: &[String],
+        keep: &BTreeMap<String, String>,
+        update: &Update,
+    ) -> Result<BTreeMap<String, Chosen>> {
+        let named = self
+            .edition
+            .requirements()
+            .map(|(_, line)| line.name.clone());
+        let mut named: BTreeSet<String> = named.collect();
+        loop {
+            let solution = self.ask(Question {
+                requirements: &requirements,
+                constraints,
+                keep,
+                update,
+                dependencies: true,
+            })?;
+            let unnamed: Vec<String> = solution
+                .keys()
+                .filter(|name| index_of(self.edition, name).is_some() && !named.contains(*name))
+                .cloned()
+                .collect();
+            if unnamed.is_empty() {
+                return Ok(solution);
+            }
+            requirements.extend(unnamed.iter().cloned());
+            named.extend(unnamed);
+        }
+    }
+
+    /// A wheel of the solution as a constraint. One that is not on the default index is named by its
+    /// address, since uv would look for it there.
+    fn pin(&self, name: &str, wheel: &Chosen) -> String {
+        match (
+            self.direct.get(name),
+            index_of(self.edition, name),
+            &wheel.url,
+        ) {
+            (Some(direct), _, _) => direct.text.clone(),
+            (None, Some(_), Some(url)) => format!("{name} @ {url}#sha256={}", wheel.sha256),
+            _ => format!("{name}=={}", wheel.version),
+        }
     }
 
     /// The packages that each layer and those below it need, lowest first. uv is asked for all
@@ -178,6 +218,30 @@ impl<'p> Python<'p> {
         })?;
         reached.push((*top, solution.keys().cloned().collect()));
         Ok(reached)
+    }
+
+    fn locked(
+        &self,
+        layer: LayerName,
+        name: String,
+        wheel: &Chosen,
+        requested: bool,
+    ) -> Result<Wheel> {
+        let size = self.with.size(&name, wheel)?;
+        let direct = self.direct.get(&name);
+        let index = index_of(self.edition, &name).filter(|_| direct.is_none());
+        Ok(Wheel {
+            layer,
+            version: wheel.version.clone(),
+            filename: wheel.filename.clone(),
+            size,
+            sha256: wheel.sha256,
+            requested,
+            url: direct.and_then(|direct| direct.url.clone()),
+            file: direct.and_then(|direct| direct.file.clone()),
+            index: index.map(|index| index.url.clone()),
+            name,
+        })
     }
 
     /// The wheel of one project, without what it depends on.
@@ -222,7 +286,14 @@ impl<'p> Python<'p> {
                 .map(|line| format!("{line}\n"))
                 .collect::<String>()
         };
-        let input = file("requirements.in", lines(question.requirements))?;
+        let input = if self.edition.indexes.is_empty() {
+            file("requirements.in", lines(question.requirements))?
+        } else {
+            file(
+                "pyproject.toml",
+                project(self.edition, question.requirements)?,
+            )?
+        };
         let limits = file("constraints.txt", lines(question.constraints))?;
         // uv stays at the versions of the file that it is to write.
         let output = file("pylock.toml", pylock::preferences(question.keep))?;
@@ -323,32 +394,5 @@ impl<'p> Python<'p> {
             .map(|line| format!("{}: {}", line.place, line.text))
             .collect();
         Error::Python { explanation, lines }
-    }
-}
-
-fn locked(
-    layer: LayerName,
-    name: String,
-    wheel: &Chosen,
-    direct: Option<&Direct>,
-    requested: bool,
-) -> Wheel {
-    Wheel {
-        layer,
-        name,
-        version: wheel.version.clone(),
-        filename: wheel.filename.clone(),
-        size: wheel.size,
-        sha256: wheel.sha256,
-        requested,
-        url: direct.and_then(|direct| direct.url.clone()),
-        file: direct.and_then(|direct| direct.file.clone()),
-    }
-}
-
-fn not_yet<T>(line: &Spanned<T>, what: &'static str) -> Error {
-    Error::NotYet {
-        place: line.place.to_string(),
-        what,
     }
 }

@@ -161,7 +161,7 @@ fn python_side(
         update: &options.update,
         folder: options.folder,
     };
-    let python = Python::new(&uv, edition, direct(&resolving)?, scratch.path());
+    let python = Python::new(&uv, &resolving, direct(&resolving)?, scratch.path());
     let keep = &kept.python;
     let wheels = python.wheels(keep, &options.update)?;
     let sources = sources::sources(&resolving, &python)?;

@@ -7,7 +7,7 @@ use lock::{LayerName, Sha256, Source, SourceKind};
 
 use store::{Fetcher, Fresh, Store};
 
-use crate::{Error, Kept, Result, Update, python::Python};
+use crate::{Error, Kept, Result, Update, pylock::Chosen, python::Python};
 
 /// What trees, and wheels from elsewhere, are resolved with.
 pub(crate) struct Resolving<'r> {
@@ -39,12 +39,13 @@ pub(crate) fn sources(with: &Resolving<'_>, python: &Python<'_>) -> Result<Vec<S
             match &wanted.from {
                 SourceFrom::Wheel(requirement) => {
                     let wheel = python.single(requirement, keep, update)?;
+                    source.size = with.size(&requirement.name, &wheel)?;
                     source.kind = SourceKind::Wheel;
                     source.project = Some(requirement.name.clone());
                     if source.version.is_empty() {
                         source.version = wheel.version;
                     }
-                    (source.filename, source.size) = (wheel.filename, wheel.size);
+                    source.filename = wheel.filename;
                     source.sha256 = wheel.sha256;
                 }
                 SourceFrom::File { path, sha256 } => {
@@ -92,6 +93,33 @@ impl Resolving<'_> {
                 place: place.to_string(),
                 path: path.to_owned(),
             })
+    }
+
+    /// The size of a wheel that was chosen. Where the index does not tell, the earlier lock may, or the
+    /// wheel is fetched, as it will be anyway.
+    pub(crate) fn size(&self, name: &str, wheel: &Chosen) -> Result<u64> {
+        if let Some(size) = wheel.size {
+            return Ok(size);
+        }
+        let kept = self.kept.whole.iter().flat_map(|lock| lock.artifacts());
+        let mut kept = kept.filter(|artifact| artifact.sha256 == wheel.sha256);
+        if let Some(artifact) = kept.next() {
+            return Ok(artifact.size);
+        }
+        let unknown = |problem: String| Error::Pylock {
+            file: wheel.filename.clone(),
+            problem,
+        };
+        let url = wheel.url.as_ref();
+        let url = url.ok_or_else(|| unknown("the index tells neither size nor address".into()))?;
+        let fresh = self.fetcher.fetch_fresh(self.store, name, url)?;
+        if fresh.sha256 != wheel.sha256 {
+            return Err(unknown(format!(
+                "expected sha256 {}, found {}",
+                wheel.sha256, fresh.sha256
+            )));
+        }
+        Ok(fresh.size)
     }
 
     /// The file at an address: as the earlier lock has it, as long as address and digest stand.

@@ -106,3 +106,27 @@ fn a_file_that_no_digest_is_known_for() {
     let count = |path: &str| fs::read_dir(store.root().join(path)).unwrap().count();
     assert_eq!((count("downloads/sha256"), count("tmp")), (2, 0));
 }
+
+#[test]
+fn a_wheel_of_an_index_of_its_own_comes_from_there_alone() {
+    let body = bytes(2000);
+    let (_folder, store) = store();
+    let page = "<a href=\"/f/thing-1.whl\">thing-1.whl</a>";
+    let (own, sent) = (page.to_owned(), body.clone());
+    let own = Server::start(move |request| match request.path.as_str() {
+        "/simple/thing/" => Answer::ok(own.as_str()).header("Content-Type", "text/html"),
+        "/f/thing-1.whl" => Answer::ok(&sent[..]),
+        _ => Answer::new("404 Not Found", ""),
+    });
+    let other = Server::start(|_| Answer::new("404 Not Found", ""));
+    let places = Places::none().with_python([other.url("/simple/")]).unwrap();
+    let wheel = artifact(
+        &body,
+        Origin::Index {
+            index: own.url("/simple/"),
+            project: "thing".to_owned(),
+        },
+    );
+    fetcher(places).fetch(&store, &wheel).unwrap();
+    assert_eq!((own.requests().len(), other.requests().len()), (2, 0));
+}

@@ -63,7 +63,7 @@ impl Mirror {
                     *pages.entry(format!("/simple/{project}/")).or_default() += &link;
                     format!("/files/{name}")
                 }
-                Origin::Url(_) | Origin::File(_) => continue,
+                Origin::Index { .. } | Origin::Url(_) | Origin::File(_) => continue,
             };
             files.insert(at, download(store, &artifact.sha256));
         }

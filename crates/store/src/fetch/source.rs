@@ -52,6 +52,10 @@ pub(super) fn of(places: &Places, artifact: &Artifact) -> Result<Vec<Source>> {
                 project: project.clone(),
             })
             .collect(),
+        Origin::Index { index, project } => vec![Source::Index {
+            place: Place::parse(&artifact.to_string(), index)?,
+            project: project.clone(),
+        }],
         Origin::Url(address) => {
             let url = Url::parse(address)
                 .map_err(|error| error.to_string())
@@ -83,7 +87,7 @@ pub(super) fn hint(origin: &Origin) -> String {
         Origin::Python { .. } => {
             format!("set {PYTHON_VARIABLE} to the root of a simple index (PEP 503) that has it")
         }
-        Origin::Url(_) => {
+        Origin::Index { .. } | Origin::Url(_) => {
             "the edition names this address; if a proxy is needed, set HTTPS_PROXY or HTTP_PROXY"
                 .to_owned()
         }

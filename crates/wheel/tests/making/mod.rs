@@ -147,6 +147,7 @@ pub fn locked(name: &str, version: &str) -> lock::Wheel {
         requested: false,
         url: None,
         file: None,
+        index: None,
     }
 }
 
