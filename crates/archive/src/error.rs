@@ -125,7 +125,7 @@ pub enum Error {
         size: u64,
     },
     /// The lock's subfolder is not in the archive.
-    #[error("the archive has no folder {wanted:?}; {there}")]
+    #[error("it has no folder {wanted:?}; {there}")]
     NoFolder {
         /// The subfolder.
         wanted: String,
@@ -133,10 +133,10 @@ pub enum Error {
         there: String,
     },
     /// An exclusion that excludes nothing.
-    #[error("nothing in the archive's tree is called {0:?}, which `exclude` names")]
+    #[error("nothing in its tree is called {0:?}, which `exclude` names")]
     Absent(String),
     /// Nothing is left.
-    #[error("nothing is left of the archive: its folder {0:?} is empty, or all of it is excluded")]
+    #[error("nothing is left of it: its folder {0:?} is empty, or all of it is excluded")]
     Empty(String),
     /// A file could not be read or written.
     #[error("{path}: {source}")]

@@ -20,5 +20,7 @@ mod tree;
 mod zip_tree;
 
 pub use error::{Error, Result};
+pub use links::wrong as link_problem;
 pub use recipe::recipe_key;
+pub use selection::Selection;
 pub use tree::tree;

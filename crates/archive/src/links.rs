@@ -9,7 +9,7 @@ const MOST: usize = 40;
 
 /// What is wrong with the link at `at`, as the end of a sentence; `None` where it stays in the
 /// tree. It need not lead to something that is there. `links` are all of the tree's.
-pub(crate) fn wrong(
+pub fn wrong(
     links: &BTreeMap<EntryPath, Vec<u8>>,
     at: &EntryPath,
     target: &[u8],

@@ -1,19 +1,19 @@
-//! Which entries of an archive a source takes: those of its subfolder, less what it excludes.
+//! Which entries of an archive (or of a git tree) are taken: those of a subfolder, less what is excluded.
 
 use std::collections::BTreeSet;
 
 use layer::EntryPath;
-use lock::Source;
 
 use crate::{Error, Result};
 
 /// How many folders a message names.
 const SHOWN: usize = 20;
 
+/// What is taken of a tree, and what has been seen of it so far.
 #[derive(Debug)]
-pub(crate) struct Selection<'s> {
-    source: &'s Source,
+pub struct Selection<'s> {
     subfolder: Option<EntryPath>,
+    exclude: &'s [String],
     /// Exclusions that have matched nothing so far.
     unused: BTreeSet<&'s str>,
     /// Every folder of the archive, for the message when the subfolder is none of them.
@@ -21,21 +21,26 @@ pub(crate) struct Selection<'s> {
 }
 
 impl<'s> Selection<'s> {
-    pub(crate) fn new(source: &'s Source) -> Result<Self> {
-        let subfolder = match source.subfolder.as_str() {
+    /// Takes what lies in `subfolder` (empty: everything), less the paths below it that `exclude` names:
+    /// files, or folders with a `/` at the end.
+    ///
+    /// # Errors
+    /// A subfolder that is no path.
+    pub fn new(subfolder: &str, exclude: &'s [String]) -> Result<Self> {
+        let subfolder = match subfolder {
             "" => None,
             text => Some(EntryPath::new(text).map_err(bad_path(text))?),
         };
         Ok(Self {
-            source,
             subfolder,
-            unused: source.exclude.iter().map(String::as_str).collect(),
+            exclude,
+            unused: exclude.iter().map(String::as_str).collect(),
             folders: BTreeSet::new(),
         })
     }
 
     /// The entry's path below the subfolder; `None` for one that is not taken.
-    pub(crate) fn take(&mut self, path: &EntryPath, is_dir: bool) -> Option<EntryPath> {
+    pub fn take(&mut self, path: &EntryPath, is_dir: bool) -> Option<EntryPath> {
         let mut folder = if is_dir {
             Some(path.clone())
         } else {
@@ -56,7 +61,7 @@ impl<'s> Selection<'s> {
             Some(folder) => shown == folder.as_bytes() || shown.starts_with(out.as_bytes()),
             None => shown == out.as_bytes(),
         };
-        match self.source.exclude.iter().find(excludes) {
+        match self.exclude.iter().find(excludes) {
             Some(excluded) => {
                 self.unused.remove(excluded.as_str());
                 None
@@ -66,15 +71,18 @@ impl<'s> Selection<'s> {
     }
 
     /// The path in the archive of what lies at `below` in the tree.
-    pub(crate) fn in_archive(&self, below: &EntryPath) -> EntryPath {
+    pub fn in_archive(&self, below: &EntryPath) -> EntryPath {
         match &self.subfolder {
             Some(folder) => folder.join(below),
             None => below.clone(),
         }
     }
 
-    /// Complains when the subfolder or an exclusion has matched nothing.
-    pub(crate) fn finish(&self, empty: bool) -> Result<()> {
+    /// Complains when the subfolder or an exclusion has matched nothing, or nothing was taken.
+    ///
+    /// # Errors
+    /// [`Error::NoFolder`], [`Error::Absent`], [`Error::Empty`].
+    pub fn finish(&self, empty: bool) -> Result<()> {
         if let Some(folder) = &self.subfolder
             && !self.folders.contains(folder)
         {
@@ -85,7 +93,10 @@ impl<'s> Selection<'s> {
         }
         match self.unused.first() {
             Some(unused) => Err(Error::Absent((*unused).to_owned())),
-            None if empty => Err(Error::Empty(self.source.subfolder.clone())),
+            None if empty => {
+                let folder = self.subfolder.as_ref().map(ToString::to_string);
+                Err(Error::Empty(folder.unwrap_or_default()))
+            }
             None => Ok(()),
         }
     }

@@ -49,7 +49,7 @@ struct Stored {
 
 pub(crate) fn tree(source: &Source, path: &Path, to: &EntryPath, store: &Store) -> Result<Tree> {
     let mut reading = Reading {
-        selection: Selection::new(source)?,
+        selection: Selection::new(&source.subfolder, &source.exclude)?,
         spool: Spool {
             file: Arc::new(store.unnamed_file()?),
             end: 0,

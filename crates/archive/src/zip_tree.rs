@@ -10,7 +10,7 @@ use crate::{Error, Result, selection::Selection};
 
 pub(crate) fn tree(source: &Source, path: &Path, to: &EntryPath) -> Result<Tree> {
     let zip = ZipFile::open(path)?;
-    let mut selection = Selection::new(source)?;
+    let mut selection = Selection::new(&source.subfolder, &source.exclude)?;
     let mut tree = Tree::new();
     for (index, entry) in zip.entries().iter().enumerate() {
         let Some(below) = selection.take(&entry.path, entry.is_dir) else {

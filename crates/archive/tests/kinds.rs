@@ -87,39 +87,35 @@ fn what_matches_nothing_is_told() {
             (
                 "apps",
                 &[][..],
-                "the archive has no folder \"apps\"; at its top there are: app, docs",
+                "it has no folder \"apps\"; at its top there are: app, docs",
             ),
             (
                 "app/src/main",
                 &[],
-                "the archive has no folder \"app/src/main\"; in \"app\" there are: app/bin, \
+                "it has no folder \"app/src/main\"; in \"app\" there are: app/bin, \
                  app/empty",
             ),
             (
                 "docs/readme",
                 &[],
-                "the archive has no folder \"docs/readme\"; there are no folders in \"docs\"",
+                "it has no folder \"docs/readme\"; there are no folders in \"docs\"",
             ),
             (
                 "app",
                 &["main.pyc"],
-                "nothing in the archive's tree is called \"main.pyc\", which `exclude` names",
+                "nothing in its tree is called \"main.pyc\", which `exclude` names",
             ),
             // A folder is excluded with a slash at its end.
-            (
-                "app",
-                &["bin"],
-                "nothing in the archive's tree is called \"bin\"",
-            ),
+            ("app", &["bin"], "nothing in its tree is called \"bin\""),
             (
                 "app/empty",
                 &[],
-                "nothing is left of the archive: its folder \"app/empty\" is empty",
+                "nothing is left of it: its folder \"app/empty\" is empty",
             ),
             (
                 "docs",
                 &["readme"],
-                "nothing is left of the archive: its folder \"docs\"",
+                "nothing is left of it: its folder \"docs\"",
             ),
             (
                 "../app",

@@ -77,18 +77,8 @@ impl Reader<'_> {
     }
 
     pub fn git_url(&mut self, text: &Text) {
-        let scheme = ["https", "http", "ssh", "git", "file"];
-        let url = url::Url::parse(&text.value).is_ok_and(|url| scheme.contains(&url.scheme()));
-        // git's own short form: user@host:path
-        let short = text.value.split_once(':').is_some_and(|(host, path)| {
-            host.contains('@') && !path.is_empty() && !path.starts_with("//")
-        });
-        if !url && !short {
-            self.problem(
-                text.span.clone(),
-                format!("{:?} is no URL of a git repository", text.value),
-                "write \"https://HOST/OWNER/NAME\", ssh://…, file://… or USER@HOST:PATH",
-            );
+        if let Some((problem, hint)) = lock::repository_problem(&text.value) {
+            self.problem(text.span.clone(), problem, hint);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Lock, SourceKind};
+use crate::{Lock, SourceKind, repository_problem};
 
 /// One contradiction: where it stands, what it is, what to do.
 pub(crate) struct Fault {
@@ -25,6 +25,7 @@ pub(crate) fn faults(lock: &Lock) -> Vec<Fault> {
     debs(lock, &mut faults);
     wheels(lock, &mut faults);
     sources(lock, &mut faults);
+    git(lock, &mut faults);
     faults
 }
 
@@ -149,21 +150,13 @@ fn sources(lock: &Lock, faults: &mut Vec<Fault>) {
         if names.insert((source.layer, &source.name), index).is_some() {
             faults.push(twice("source", index, &source.name));
         }
-        if !source.to.starts_with('/') || leaves(&source.to[1..]) {
-            faults.push(Fault {
-                entry: Some(("source", index)),
-                key: "to",
-                message: format!(
-                    "source {}: `to` must be an absolute path in the image, found {:?}",
-                    source.name, source.to
-                ),
-                hint: "write it with a leading / and without .. in the edition, \
-                       then run `cargo xtask lock`",
-            });
-        }
-        if !source.subfolder.is_empty() && leaves(&source.subfolder) {
-            faults.push(outside("source", index, "subfolder", &source.subfolder));
-        }
+        place(
+            ("source", index),
+            &source.name,
+            &source.to,
+            &source.subfolder,
+            faults,
+        );
         if source.kind == SourceKind::Wheel && source.project.is_none() {
             faults.push(Fault {
                 entry: Some(("source", index)),
@@ -175,6 +168,94 @@ fn sources(lock: &Lock, faults: &mut Vec<Fault>) {
                 hint: AGAIN,
             });
         }
+    }
+}
+
+fn git(lock: &Lock, faults: &mut Vec<Fault>) {
+    let sources = lock
+        .sources
+        .iter()
+        .map(|source| (source.layer, &source.name));
+    let mut names: BTreeSet<_> = sources.collect();
+    for (index, git) in lock.git.iter().enumerate() {
+        if !names.insert((git.layer, &git.name)) {
+            faults.push(twice("git", index, &git.name));
+        }
+        place(("git", index), &git.name, &git.to, &git.subfolder, faults);
+        let mut fault = |key, message| {
+            faults.push(Fault {
+                entry: Some(("git", index)),
+                key,
+                message,
+                hint: BY_HAND,
+            });
+        };
+        if let Some((problem, _)) = repository_problem(&git.repository) {
+            fault("repository", format!("git {}: {problem}", git.name));
+        }
+        if let Some(name) = &git.reference
+            && name != "HEAD"
+            && !name.starts_with("refs/")
+        {
+            fault(
+                "reference",
+                format!(
+                    "git {}: expected \"HEAD\" or a name below \"refs/\", found {name:?}",
+                    git.name
+                ),
+            );
+        }
+        if git.date.parse::<jiff::Timestamp>().is_err() {
+            fault(
+                "date",
+                format!(
+                    "git {}: expected an RFC 3339 time in UTC, found {:?}",
+                    git.name, git.date
+                ),
+            );
+        }
+        let mut paths = BTreeSet::new();
+        for submodule in &git.submodules {
+            let path = &submodule.path;
+            let shown = format!("git {}: submodule {path:?}", git.name);
+            if path.is_empty() || leaves(path) {
+                fault(
+                    "submodule",
+                    format!("{shown}: expected a relative path without `..`"),
+                );
+            }
+            if !paths.insert(path) {
+                fault("submodule", format!("{shown} stands twice"));
+            }
+            if let Some((problem, _)) = repository_problem(&submodule.repository) {
+                fault("submodule", format!("{shown}: {problem}"));
+            }
+        }
+    }
+}
+
+/// Where a tree goes, and what is taken of it.
+fn place(
+    entry: (&'static str, usize),
+    name: &str,
+    to: &str,
+    subfolder: &str,
+    faults: &mut Vec<Fault>,
+) {
+    if !to.starts_with('/') || leaves(&to[1..]) {
+        faults.push(Fault {
+            entry: Some(entry),
+            key: "to",
+            message: format!(
+                "{} {name}: `to` must be an absolute path in the image, found {to:?}",
+                entry.0
+            ),
+            hint: "write it with a leading / and without .. in the edition, \
+                   then run `cargo xtask lock`",
+        });
+    }
+    if !subfolder.is_empty() && leaves(subfolder) {
+        faults.push(outside(entry.0, entry.1, "subfolder", subfolder));
     }
 }
 

@@ -37,30 +37,27 @@ impl FromStr for Sha256 {
 
     /// Parses 64 hexadecimal digits, with or without the `sha256:` prefix of OCI.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let hex = text.strip_prefix("sha256:").unwrap_or(text).as_bytes();
-        let digit = |c: u8| match c {
-            b'0'..=b'9' => Some(c - b'0'),
-            b'a'..=b'f' => Some(c - b'a' + 10),
-            _ => None,
-        };
-        let mut bytes = [0; 32];
-        let whole = hex.len() == 64
-            && bytes
-                .iter_mut()
-                .zip(hex.chunks_exact(2))
-                .all(|(byte, pair)| match (digit(pair[0]), digit(pair[1])) {
-                    (Some(high), Some(low)) => {
-                        *byte = high << 4 | low;
-                        true
-                    }
-                    _ => false,
-                });
-        if whole {
-            Ok(Self(bytes))
-        } else {
-            Err(ParseSha256Error(text.to_owned()))
-        }
+        hex(text.strip_prefix("sha256:").unwrap_or(text))
+            .map(Self)
+            .ok_or_else(|| ParseSha256Error(text.to_owned()))
     }
+}
+
+/// Bytes from exactly as many lower-case hexadecimal digits as they need.
+pub(crate) fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digit = |c: u8| match c {
+        b'0'..=b'9' => Some(c - b'0'),
+        b'a'..=b'f' => Some(c - b'a' + 10),
+        _ => None,
+    };
+    let mut bytes = [0; N];
+    if text.len() != 2 * N {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
 }
 
 impl Serialize for Sha256 {

@@ -2,7 +2,7 @@
 //! one file, no network, no resolution.
 //!
 //! A lock names content, never places: every entry has a name, a version, a file name, a size in
-//! bytes and a sha256. Where to fetch it from is `store`'s business.
+//! bytes and a sha256, or repository, commit and tree. Where to fetch it from is `store`'s business.
 //!
 //! The lock of the default edition ships inside this crate ([`Lock::starter`]), so that a project
 //! which depends on one layer crate needs no file of ours.
@@ -13,16 +13,22 @@ mod diagnose;
 mod digest;
 mod entry;
 mod error;
+mod git;
 mod layer_name;
 mod lock_file;
 mod name;
+mod object_id;
 mod problem;
+mod repository;
 
 pub use artifact::{Artifact, Origin};
 pub use digest::Sha256;
 pub use entry::{Deb, DebianSuite, Image, Owner, Python, Source, SourceKind, Wheel};
 pub use error::{Error, Result};
+pub use git::{Git, Submodule};
 pub use layer_name::{LayerName, UnknownLayer};
 pub use lock_file::{Lock, VERSION};
 pub use name::normalised;
+pub use object_id::{ObjectId, ParseObjectIdError};
 pub use problem::{Problem, Problems, conflict, nearest, position, utf8};
+pub use repository::repository_problem;

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, path::Path};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Artifact, Deb, DebianSuite, Error, Image, LayerName, Owner, Problems, Python, Result, Source,
-    Wheel, check, diagnose, problem::utf8,
+    Artifact, Deb, DebianSuite, Error, Git, Image, LayerName, Owner, Problems, Python, Result,
+    Source, Wheel, check, diagnose, problem::utf8,
 };
 
 /// The format version that this crate reads and writes.
@@ -43,6 +43,9 @@ pub struct Lock {
     /// Trees of all layers.
     #[serde(default, rename = "source", skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
+    /// Trees out of git repositories, of all layers.
+    #[serde(default, rename = "git", skip_serializing_if = "Vec::is_empty")]
+    pub git: Vec<Git>,
 }
 
 impl Lock {
@@ -128,7 +131,12 @@ impl Lock {
             .filter(move |source| source.layer == layer)
     }
 
-    /// Every artifact that the lock names, each once, in the lock's order.
+    /// Trees out of git repositories of `layer`, in the lock's order.
+    pub fn git_of(&self, layer: LayerName) -> impl Iterator<Item = &Git> {
+        self.git.iter().filter(move |git| git.layer == layer)
+    }
+
+    /// Every artifact that the lock names by sha256, each once, in the lock's order.
     pub fn artifacts(&self) -> Vec<Artifact> {
         let mut seen = BTreeSet::new();
         let debs = self.debs.iter().map(Deb::artifact);

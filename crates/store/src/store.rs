@@ -5,6 +5,7 @@
 //! version                        the format's number
 //! downloads/sha256/<hex>         artifacts as they were fetched
 //! downloads/partial/<hex>.part   artifacts on their way
+//! downloads/git/<hex>            commits: bare repositories of one commit each
 //! blobs/sha256/<hex>             parts of layers
 //! results/<kind>/<key>.json      records: what a recipe gave
 //! files/<kind>/<key>             content files by recipe
@@ -20,7 +21,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use lock::Sha256;
+use lock::{ObjectId, Sha256};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{BlobWriter, Error, FileWriter, Key, KeyLock, Result, Scratch, error::io_at, temp};
@@ -28,9 +29,10 @@ use crate::{BlobWriter, Error, FileWriter, Key, KeyLock, Result, Scratch, error:
 /// The format that this crate reads and writes.
 const VERSION: u32 = 1;
 
-const FOLDERS: [&str; 8] = [
+const FOLDERS: [&str; 9] = [
     "downloads/sha256",
     "downloads/partial",
+    "downloads/git",
     "blobs/sha256",
     "results",
     "files",
@@ -259,14 +261,50 @@ impl Store {
     /// # Errors
     /// When the folder cannot be moved.
     pub fn commit_tree(&self, kind: &str, key: &Key, scratch: Scratch) -> Result<PathBuf> {
-        let target = self.tree_path(kind, key);
-        match fs_err::rename(scratch.path(), &target) {
-            // Nobody else takes the scratch's old name: it is random, and the gone folder's drop
-            // finds nothing to remove.
-            Ok(()) => Ok(target),
-            Err(_) if target.is_dir() => Ok(target),
-            Err(error) => Err(io_at("put in place", target)(error)),
+        place(&scratch, self.tree_path(kind, key))
+    }
+
+    /// The bare git repository that holds a commit and all that its tree names, if it is there. Objects
+    /// are verified by who reads them.
+    pub fn repository(&self, commit: &ObjectId) -> Option<PathBuf> {
+        Some(self.repository_path(commit)).filter(|path| path.is_dir())
+    }
+
+    /// Moves a scratch folder into place as the repository of a commit, and gives its path. If one is
+    /// there already, it stays and the scratch folder is removed.
+    ///
+    /// # Errors
+    /// When the folder cannot be moved.
+    pub fn commit_repository(&self, commit: &ObjectId, scratch: Scratch) -> Result<PathBuf> {
+        place(&scratch, self.repository_path(commit))
+    }
+
+    /// Removes the repository of a commit, which has turned out to be damaged.
+    ///
+    /// # Errors
+    /// When it cannot be moved away.
+    pub fn remove_repository(&self, commit: &ObjectId) -> Result<()> {
+        // Aside first: nobody sees half of it.
+        let scratch = self.scratch("damaged")?;
+        let path = self.repository_path(commit);
+        match fs_err::rename(&path, scratch.path().join("repository")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(io_at("remove the damaged", path)(error))
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Waits until nobody else fetches this commit.
+    ///
+    /// # Errors
+    /// As [`Store::lock`].
+    pub fn lock_repository(&self, commit: &ObjectId) -> Result<KeyLock> {
+        KeyLock::take(&self.0.root.join("locks").join(format!("git-{commit}")))
+    }
+
+    fn repository_path(&self, commit: &ObjectId) -> PathBuf {
+        self.0.root.join("downloads/git").join(commit.to_string())
     }
 
     /// How many bytes the store's file system has left for this user.
@@ -356,6 +394,17 @@ impl Store {
         self.made()
             .join("trees")
             .join(format!("{}-{key}", word(kind)))
+    }
+}
+
+/// Moves a scratch folder to its place, if nothing stands there.
+fn place(scratch: &Scratch, target: PathBuf) -> Result<PathBuf> {
+    match fs_err::rename(scratch.path(), &target) {
+        // Nobody else takes the scratch's old name: it is random, and the gone folder's drop
+        // finds nothing to remove.
+        Ok(()) => Ok(target),
+        Err(_) if target.is_dir() => Ok(target),
+        Err(error) => Err(io_at("put in place", target)(error)),
     }
 }
 
