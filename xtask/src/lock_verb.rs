@@ -66,7 +66,11 @@ pub fn run(args: &Args) -> Result<()> {
     if let Update::Names(names) = &update {
         let lock = Lock::read(&path.with_extension("lock"))?;
         for name in names {
-            if !lock.sources.iter().any(|source| source.name == *name) {
+            let sources = lock.sources.iter().map(|source| &source.name);
+            if !sources
+                .chain(lock.git.iter().map(|git| &git.name))
+                .any(|one| one == name)
+            {
                 packaged(&lock, name)?;
             }
         }

@@ -5,8 +5,7 @@
 mod cuda;
 mod sources;
 
-use debian::System;
-use layer::{ConfigPatch, Context, LayerBlob, Package, Plan, Result};
+use layer::{ConfigPatch, Context, LayerBlob, Plan, Result};
 use lock::{LayerName, Lock};
 
 pub use layer;
@@ -43,15 +42,7 @@ impl layer::Layer for Base {
 
     fn build(&self, cx: &Context) -> Result<LayerBlob> {
         let lock = &self.lock;
-        let debs = lock.debs_of(LayerName::Base);
-        let mut packages: Vec<Package> = debs
-            .map(|deb| Package {
-                kind: "deb".to_owned(),
-                name: deb.name.clone(),
-                version: deb.version.clone(),
-            })
-            .collect();
-        packages.extend(python::packages(lock, LayerName::Base));
+        let packages = contents::packages(lock, LayerName::Base);
         let plans = plans(lock)?;
         LayerBlob::build(cx, self.name(), plans, config(lock), packages)
     }
@@ -62,24 +53,13 @@ impl layer::Layer for Base {
 }
 
 fn plans(lock: &Lock) -> Result<Vec<Plan<'_>>> {
-    let system = System::from_lock(lock);
-    let debs = || lock.debs_of(LayerName::Base);
-    // Heavier than its bytes: scripts run in it, one after the other.
-    let weight = debs().map(|deb| deb.size).sum::<u64>() * 100;
-    let mut plans = vec![
-        Plan::new("debian", system.key(LayerName::Base), weight, move |cx| {
-            let stage = system
-                .stage(cx, LayerName::Base)
-                .map_err(|error| layer::Error::step("the Debian system", error))?;
-            let mut tree = stage.tree;
-            sources::add(lock, &stage.root, &mut tree)?;
-            Ok(tree)
-        })
-        .fetching(debs().map(lock::Deb::artifact))
-        .stage(),
-    ];
+    let system = contents::debs(lock, LayerName::Base, "debian", |root, tree| {
+        sources::add(lock, root, tree)
+    });
+    let mut plans = Vec::from_iter(system);
     plans.push(cuda::plan(lock)?);
     plans.extend(python::wheel_plans(lock, LayerName::Base)?);
+    plans.extend(contents::trees(lock, LayerName::Base)?);
     Ok(plans)
 }
 

@@ -38,12 +38,12 @@ impl layer::Layer for Deps {
     }
 
     fn build(&self, cx: &Context) -> Result<LayerBlob> {
-        let plans = python::wheel_plans(&self.lock, LayerName::Deps)?;
-        let packages = python::packages(&self.lock, LayerName::Deps);
+        let plans = contents::plans(&self.lock, LayerName::Deps)?;
+        let packages = contents::packages(&self.lock, LayerName::Deps);
         LayerBlob::build(cx, self.name(), plans, ConfigPatch::default(), packages)
     }
 
     fn plans(&self) -> Result<Option<Vec<Plan<'_>>>> {
-        python::wheel_plans(&self.lock, LayerName::Deps).map(Some)
+        contents::plans(&self.lock, LayerName::Deps).map(Some)
     }
 }

@@ -38,12 +38,12 @@ impl layer::Layer for Perf {
     }
 
     fn build(&self, cx: &Context) -> Result<LayerBlob> {
-        let plans = python::wheel_plans(&self.lock, LayerName::Perf)?;
-        let packages = python::packages(&self.lock, LayerName::Perf);
+        let plans = contents::plans(&self.lock, LayerName::Perf)?;
+        let packages = contents::packages(&self.lock, LayerName::Perf);
         LayerBlob::build(cx, self.name(), plans, ConfigPatch::default(), packages)
     }
 
     fn plans(&self) -> Result<Option<Vec<Plan<'_>>>> {
-        python::wheel_plans(&self.lock, LayerName::Perf).map(Some)
+        contents::plans(&self.lock, LayerName::Perf).map(Some)
     }
 }

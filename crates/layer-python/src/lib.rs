@@ -4,8 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use debian::System;
-use layer::{ConfigPatch, Context, LayerBlob, Package, Plan, Result};
+use layer::{ConfigPatch, Context, LayerBlob, Plan, Result};
 use lock::{LayerName, Lock};
 
 pub use layer;
@@ -45,15 +44,7 @@ impl layer::Layer for Python {
 
     fn build(&self, cx: &Context) -> Result<LayerBlob> {
         let lock = &self.lock;
-        let debs = lock.debs_of(LayerName::Python);
-        let mut packages: Vec<Package> = debs
-            .map(|deb| Package {
-                kind: "deb".to_owned(),
-                name: deb.name.clone(),
-                version: deb.version.clone(),
-            })
-            .collect();
-        packages.extend(python::packages(lock, LayerName::Python));
+        let packages = contents::packages(lock, LayerName::Python);
         // Debian marks its Python as managed by apt alone; in an image pip may install beside it.
         let env = [
             ("PIP_BREAK_SYSTEM_PACKAGES", "1"),
@@ -76,20 +67,9 @@ impl layer::Layer for Python {
 }
 
 fn plans(lock: &Lock) -> Result<Vec<Plan<'_>>> {
-    let system = System::from_lock(lock);
-    let debs: Vec<_> = lock.debs_of(LayerName::Python).collect();
-    let mut plans = Vec::new();
-    if !debs.is_empty() {
-        let weight = debs.iter().map(|deb| deb.size).sum::<u64>() * 100;
-        let key = system.key(LayerName::Python);
-        let plan = Plan::new("python", key, weight, move |cx| {
-            let stage = system.stage(cx, LayerName::Python);
-            Ok(stage
-                .map_err(|error| layer::Error::step("the interpreter", error))?
-                .tree)
-        });
-        plans.push(plan.fetching(debs.iter().map(|deb| deb.artifact())).stage());
-    }
+    let system = contents::debs(lock, LayerName::Python, "python", |_, _| Ok(()));
+    let mut plans = Vec::from_iter(system);
     plans.extend(python::wheel_plans(lock, LayerName::Python)?);
+    plans.extend(contents::trees(lock, LayerName::Python)?);
     Ok(plans)
 }

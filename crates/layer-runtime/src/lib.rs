@@ -71,15 +71,22 @@ impl layer::Layer for Runtime {
     }
 
     fn build(&self, cx: &Context) -> Result<LayerBlob> {
-        LayerBlob::build(cx, self.name(), vec![self.plan()], config(), Vec::new())
+        let packages = contents::packages(&self.lock, LayerName::Runtime);
+        LayerBlob::build(cx, self.name(), self.all()?, config(), packages)
     }
 
     fn plans(&self) -> Result<Option<Vec<Plan<'_>>>> {
-        Ok(Some(vec![self.plan()]))
+        self.all().map(Some)
     }
 }
 
 impl Runtime {
+    fn all(&self) -> Result<Vec<Plan<'_>>> {
+        let mut plans = contents::plans(&self.lock, LayerName::Runtime)?;
+        plans.push(self.plan());
+        Ok(plans)
+    }
+
     fn plan(&self) -> Plan<'_> {
         let files = self.files();
         let mut key = KeyBuilder::new("strata runtime 1");

@@ -38,12 +38,12 @@ impl layer::Layer for Torch {
     }
 
     fn build(&self, cx: &Context) -> Result<LayerBlob> {
-        let plans = python::wheel_plans(&self.lock, LayerName::Torch)?;
-        let packages = python::packages(&self.lock, LayerName::Torch);
+        let plans = contents::plans(&self.lock, LayerName::Torch)?;
+        let packages = contents::packages(&self.lock, LayerName::Torch);
         LayerBlob::build(cx, self.name(), plans, ConfigPatch::default(), packages)
     }
 
     fn plans(&self) -> Result<Option<Vec<Plan<'_>>>> {
-        python::wheel_plans(&self.lock, LayerName::Torch).map(Some)
+        contents::plans(&self.lock, LayerName::Torch).map(Some)
     }
 }

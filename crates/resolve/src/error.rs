@@ -104,6 +104,16 @@ pub enum Error {
         /// Of the file.
         found: String,
     },
+    /// A git repository does not have what the edition asks for, or does not answer.
+    #[error("{place}: {name}: {source}")]
+    Git {
+        /// Where the edition says so.
+        place: String,
+        /// The tree's name.
+        name: String,
+        /// What git said.
+        source: Box<git::Error>,
+    },
     /// A thread ended without a result.
     #[error("a thread of the resolution ended without a result")]
     Lost,

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use lock::Lock;
+use lock::{Git, Lock};
 use serde::Deserialize;
 
 /// Versions of an earlier lock.
@@ -13,6 +13,8 @@ pub struct Kept {
     pub debian: BTreeMap<String, String>,
     /// Wheels: normalised name to version.
     pub python: BTreeMap<String, String>,
+    /// Trees out of git.
+    pub git: Vec<Git>,
     /// The lock, if it is whole: what did not change keeps its dates.
     pub whole: Option<Lock>,
     /// Why it is not whole.
@@ -25,6 +27,8 @@ struct Loose {
     deb: Vec<Entry>,
     #[serde(default)]
     wheel: Vec<Entry>,
+    #[serde(default)]
+    git: Vec<toml::Table>,
 }
 
 #[derive(Deserialize)]
@@ -62,12 +66,20 @@ impl Kept {
             let pair = |entry: Entry| (entry.name, entry.version);
             entries.into_iter().map(pair).collect()
         };
-        let (debian, python) = loose
-            .map(|loose| (versions(loose.deb), versions(loose.wheel)))
+        let entries = |tables: Vec<toml::Table>| {
+            let entry = |table: toml::Table| table.try_into::<Git>().ok();
+            tables.into_iter().filter_map(entry).collect()
+        };
+        let (debian, python, git) = loose
+            .map(|loose| {
+                let Loose { deb, wheel, git } = loose;
+                (versions(deb), versions(wheel), entries(git))
+            })
             .unwrap_or_default();
         Self {
             debian,
             python,
+            git,
             problem: whole.as_ref().err().map(ToString::to_string),
             whole: whole.ok(),
         }

@@ -6,6 +6,7 @@
 mod debian;
 mod direct;
 mod error;
+mod git;
 mod kept;
 mod outdated;
 mod project;

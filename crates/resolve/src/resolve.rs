@@ -10,6 +10,7 @@ use store::{Fetcher, Store};
 use crate::{
     Error, Kept, Result, debian,
     direct::direct,
+    git::git,
     python::Python,
     sources::{self, Resolving},
     uv::Uv,
@@ -68,13 +69,25 @@ pub fn resolve(
         });
     }
     // Both wait for the network most of the time.
-    let (debian, python) = thread::scope(|scope| {
-        let python = scope.spawn(|| python_side(store, fetcher, edition, kept, options));
+    let resolving = Resolving {
+        edition,
+        store,
+        fetcher,
+        kept,
+        update: &options.update,
+        folder: options.folder,
+    };
+    let (debian, python, git) = thread::scope(|scope| {
+        let python = scope.spawn(|| python_side(&resolving));
+        let git = scope.spawn(|| git(&resolving));
         let debian = debian_side(store, fetcher, edition, kept, options);
-        (debian, python.join().unwrap_or(Err(Error::Lost)))
+        let lost = || Err(Error::Lost);
+        let python = python.join().unwrap_or_else(|_| lost());
+        (debian, python, git.join().unwrap_or(Err(Error::Lost)))
     });
     let (debs, date, warnings) = debian?;
     let (wheels, sources, newest) = python?;
+    let git = git?;
 
     let mut owners: Vec<_> = edition
         .owners
@@ -114,6 +127,7 @@ pub fn resolve(
         debs,
         wheels,
         sources,
+        git,
     };
     // The suite moves on every day; a lock that takes nothing new from it is still of its old date.
     if let Some(before) = &kept.whole
@@ -122,7 +136,8 @@ pub fn resolve(
     {
         lock.debian.date = before.debian.date.clone();
     }
-    lock.created = created(&lock.debian.date, newest);
+    let commits = lock.git.iter().filter_map(|git| git.date.parse().ok());
+    lock.created = created(&lock.debian.date, newest.into_iter().chain(commits));
     // What was made here is held to the same rules as what is read.
     let lock = Lock::parse(&lock.to_toml()?, &edition.name)?;
     Ok((lock, warnings))
@@ -145,34 +160,22 @@ fn debian_side(
 
 /// The wheels, the trees, and when the index got the newest of the wheels.
 fn python_side(
-    store: &Store,
-    fetcher: &Fetcher,
-    edition: &Edition,
-    kept: &Kept,
-    options: &Options<'_>,
+    resolving: &Resolving<'_>,
 ) -> Result<(Vec<lock::Wheel>, Vec<lock::Source>, Option<Timestamp>)> {
-    let uv = Uv::get(store, fetcher)?;
-    let scratch = store.scratch("resolve")?;
-    let resolving = Resolving {
-        edition,
-        store,
-        fetcher,
-        kept,
-        update: &options.update,
-        folder: options.folder,
-    };
-    let python = Python::new(&uv, &resolving, direct(&resolving)?, scratch.path());
-    let keep = &kept.python;
-    let wheels = python.wheels(keep, &options.update)?;
-    let sources = sources::sources(&resolving, &python)?;
+    let uv = Uv::get(resolving.store, resolving.fetcher)?;
+    let scratch = resolving.store.scratch("resolve")?;
+    let python = Python::new(&uv, resolving, direct(resolving)?, scratch.path());
+    let keep = &resolving.kept.python;
+    let wheels = python.wheels(keep, resolving.update)?;
+    let sources = sources::sources(resolving, &python)?;
     Ok((wheels, sources, python.newest()))
 }
 
-/// The date of what is newest in the lock: of the suite, or of a wheel. Nothing is read from the clock,
+/// The date of what is newest in the lock: of the suite, a wheel or a commit. Nothing is read from the clock,
 /// so that undoing a change gives the old lock.
-fn created(suite: &str, wheel: Option<Timestamp>) -> String {
+fn created(suite: &str, others: impl Iterator<Item = Timestamp>) -> String {
     let suite: Option<Timestamp> = suite.parse().ok();
-    let newest = suite.into_iter().chain(wheel).max().unwrap_or_default();
+    let newest = suite.into_iter().chain(others).max().unwrap_or_default();
     // Whole seconds: a date for people.
     Timestamp::from_second(newest.as_second())
         .unwrap_or(newest)

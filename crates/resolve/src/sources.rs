@@ -31,10 +31,6 @@ pub(crate) fn sources(with: &Resolving<'_>, python: &Python<'_>) -> Result<Vec<S
     for (layer, of) in &edition.layers {
         let mut here = Vec::new();
         for wanted in &of.sources {
-            let not_yet = |what| Error::NotYet {
-                place: wanted.place.to_string(),
-                what,
-            };
             let mut source = blank(*layer, wanted);
             match &wanted.from {
                 SourceFrom::Wheel(requirement) => {
@@ -59,7 +55,8 @@ pub(crate) fn sources(with: &Resolving<'_>, python: &Python<'_>) -> Result<Vec<S
                         source.version = short(&found);
                     }
                 }
-                SourceFrom::Git { .. } => return Err(not_yet("a git repository")),
+                // Of another table of the lock.
+                SourceFrom::Git { .. } => continue,
                 SourceFrom::Archive { url, sha256 } => {
                     let (found, place) = (with.archive(wanted, url, *sha256)?, &wanted.place);
                     expect(place, url, *sha256, found.sha256)?;
