@@ -13,6 +13,7 @@ mod diagnose;
 mod digest;
 mod entry;
 mod error;
+mod interpreter;
 mod layer_name;
 mod lock_file;
 mod name;
@@ -20,8 +21,9 @@ mod problem;
 
 pub use artifact::{Artifact, Origin};
 pub use digest::Sha256;
-pub use entry::{Deb, DebianSuite, Image, Owner, Python, Source, SourceKind, Wheel};
+pub use entry::{Deb, DebianSuite, Image, Owner, Source, SourceKind, Wheel};
 pub use error::{Error, Result};
+pub use interpreter::{Python, PythonArchive};
 pub use layer_name::{LayerName, UnknownLayer};
 pub use lock_file::{Lock, VERSION};
 pub use name::normalised;

@@ -207,5 +207,6 @@ fn interpreter(edition: &Edition, debs: &[lock::Deb]) -> Result<Interpreter> {
         scripts: "/usr/local/bin".to_owned(),
         headers: format!("/usr/local/include/python{short}"),
         data: "/usr/local".to_owned(),
+        archive: None,
     })
 }
