@@ -1,6 +1,7 @@
 //! Layer 1: the interpreter, with pip, setuptools and wheel.
 //!
-//! The interpreter comes as Debian packages, the tools as wheels; which ones, the lock says.
+//! The interpreter comes as Debian packages or out of an archive, the tools as wheels; which ones, the
+//! lock says.
 
 use std::collections::BTreeMap;
 
@@ -53,18 +54,16 @@ impl layer::Layer for Python {
                 version: deb.version.clone(),
             })
             .collect();
+        if lock.python.archive.is_some() {
+            packages.push(Package {
+                kind: "archive".to_owned(),
+                name: "python".to_owned(),
+                version: lock.python.version.clone(),
+            });
+        }
         packages.extend(python::packages(lock, LayerName::Python));
-        // Debian marks its Python as managed by apt alone; in an image pip may install beside it.
-        let env = [
-            ("PIP_BREAK_SYSTEM_PACKAGES", "1"),
-            ("PIP_ROOT_USER_ACTION", "ignore"),
-        ];
-        let env: BTreeMap<_, _> = env
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
         let config = ConfigPatch {
-            env,
+            env: env(lock),
             ..ConfigPatch::default()
         };
         LayerBlob::build(cx, self.name(), plans(lock)?, config, packages)
@@ -75,6 +74,18 @@ impl layer::Layer for Python {
     }
 }
 
+/// What pip is told.
+fn env(lock: &Lock) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::new();
+    let mut set = |name: &str, value: &str| env.insert(name.to_owned(), value.to_owned());
+    set("PIP_ROOT_USER_ACTION", "ignore");
+    // Debian marks its Python as managed by apt alone; in an image pip may install beside it.
+    if lock.python.archive.is_none() {
+        set("PIP_BREAK_SYSTEM_PACKAGES", "1");
+    }
+    env
+}
+
 fn plans(lock: &Lock) -> Result<Vec<Plan<'_>>> {
     let system = System::from_lock(lock);
     let debs: Vec<_> = lock.debs_of(LayerName::Python).collect();
@@ -82,7 +93,9 @@ fn plans(lock: &Lock) -> Result<Vec<Plan<'_>>> {
     if !debs.is_empty() {
         let weight = debs.iter().map(|deb| deb.size).sum::<u64>() * 100;
         let key = system.key(LayerName::Python);
-        let plan = Plan::new("python", key, weight, move |cx| {
+        let archive = lock.python.archive.is_some();
+        let name = if archive { "python system" } else { "python" };
+        let plan = Plan::new(name, key, weight, move |cx| {
             let stage = system.stage(cx, LayerName::Python);
             Ok(stage
                 .map_err(|error| layer::Error::step("the interpreter", error))?
@@ -90,6 +103,7 @@ fn plans(lock: &Lock) -> Result<Vec<Plan<'_>>> {
         });
         plans.push(plan.fetching(debs.iter().map(|deb| deb.artifact())).stage());
     }
+    plans.extend(python::interpreter_plan(lock)?);
     plans.extend(python::wheel_plans(lock, LayerName::Python)?);
     Ok(plans)
 }
