@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use lock::Lock;
+use lock::{Lock, Python};
 use serde::Deserialize;
 
 /// Versions of an earlier lock.
@@ -13,6 +13,8 @@ pub struct Kept {
     pub debian: BTreeMap<String, String>,
     /// Wheels: normalised name to version.
     pub python: BTreeMap<String, String>,
+    /// The interpreter, if the lock is whole.
+    pub interpreter: Option<Python>,
     /// The lock, if it is whole: what did not change keeps its dates.
     pub whole: Option<Lock>,
     /// Why it is not whole.
@@ -68,6 +70,7 @@ impl Kept {
         Self {
             debian,
             python,
+            interpreter: whole.as_ref().ok().map(|lock| lock.python.clone()),
             problem: whole.as_ref().err().map(ToString::to_string),
             whole: whole.ok(),
         }

@@ -6,6 +6,7 @@
 mod debian;
 mod direct;
 mod error;
+mod interpreter;
 mod kept;
 mod outdated;
 mod project;
@@ -17,6 +18,7 @@ mod snapshot;
 mod sources;
 mod summary;
 mod tags;
+mod target;
 mod uv;
 
 pub use error::{Error, Result};

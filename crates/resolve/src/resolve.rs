@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, thread};
 
-use edition::{Edition, PythonSource};
+use edition::Edition;
 use jiff::Timestamp;
 use lock::{DebianSuite, Lock, Python as Interpreter};
 use store::{Fetcher, Store};
@@ -10,8 +10,10 @@ use store::{Fetcher, Store};
 use crate::{
     Error, Kept, Result, debian,
     direct::direct,
+    interpreter,
     python::Python,
     sources::{self, Resolving},
+    target::Target,
     uv::Uv,
 };
 
@@ -61,12 +63,6 @@ pub fn resolve(
     kept: &Kept,
     options: &Options<'_>,
 ) -> Result<(Lock, Vec<String>)> {
-    if let PythonSource::Standalone { url, .. } = &edition.python.source {
-        return Err(Error::NotYet {
-            place: url.place.to_string(),
-            what: "an interpreter from an archive",
-        });
-    }
     // Both wait for the network most of the time.
     let (debian, python) = thread::scope(|scope| {
         let python = scope.spawn(|| python_side(store, fetcher, edition, kept, options));
@@ -74,7 +70,7 @@ pub fn resolve(
         (debian, python.join().unwrap_or(Err(Error::Lost)))
     });
     let (debs, date, warnings) = debian?;
-    let (wheels, sources, newest) = python?;
+    let python = python?;
 
     let mut owners: Vec<_> = edition
         .owners
@@ -103,7 +99,10 @@ pub fn resolve(
                 .as_ref()
                 .map(|time| time.value.clone()),
         },
-        python: interpreter(edition, &debs)?,
+        python: match python.archive {
+            Some(interpreter) => interpreter,
+            None => interpreter::of_debian(edition, &debs)?,
+        },
         image: lock::Image {
             title: edition.image.title.clone(),
             description: edition.image.description.clone(),
@@ -112,8 +111,8 @@ pub fn resolve(
         },
         owners,
         debs,
-        wheels,
-        sources,
+        wheels: python.wheels,
+        sources: python.sources,
     };
     // The suite moves on every day; a lock that takes nothing new from it is still of its old date.
     if let Some(before) = &kept.whole
@@ -122,7 +121,7 @@ pub fn resolve(
     {
         lock.debian.date = before.debian.date.clone();
     }
-    lock.created = created(&lock.debian.date, newest);
+    lock.created = created(&lock.debian.date, python.newest);
     // What was made here is held to the same rules as what is read.
     let lock = Lock::parse(&lock.to_toml()?, &edition.name)?;
     Ok((lock, warnings))
@@ -143,14 +142,23 @@ fn debian_side(
     Ok((debs, archive.release.date, warnings))
 }
 
-/// The wheels, the trees, and when the index got the newest of the wheels.
+/// What does not come from the suite.
+struct PythonSide {
+    /// The interpreter, if it comes from an archive.
+    archive: Option<Interpreter>,
+    wheels: Vec<lock::Wheel>,
+    sources: Vec<lock::Source>,
+    /// When the index got the newest of the wheels.
+    newest: Option<Timestamp>,
+}
+
 fn python_side(
     store: &Store,
     fetcher: &Fetcher,
     edition: &Edition,
     kept: &Kept,
     options: &Options<'_>,
-) -> Result<(Vec<lock::Wheel>, Vec<lock::Source>, Option<Timestamp>)> {
+) -> Result<PythonSide> {
     let uv = Uv::get(store, fetcher)?;
     let scratch = store.scratch("resolve")?;
     let resolving = Resolving {
@@ -161,11 +169,20 @@ fn python_side(
         update: &options.update,
         folder: options.folder,
     };
-    let python = Python::new(&uv, &resolving, direct(&resolving)?, scratch.path());
+    let archive = interpreter::of_archive(&resolving)?;
+    let target = archive.as_ref().map(|python| Target::new(store, python));
+    let target = target.transpose()?;
+    let direct = direct(&resolving)?;
+    let python = Python::new(&uv, &resolving, direct, target, scratch.path());
     let keep = &kept.python;
     let wheels = python.wheels(keep, &options.update)?;
     let sources = sources::sources(&resolving, &python)?;
-    Ok((wheels, sources, python.newest()))
+    Ok(PythonSide {
+        newest: python.newest(),
+        archive,
+        wheels,
+        sources,
+    })
 }
 
 /// The date of what is newest in the lock: of the suite, or of a wheel. Nothing is read from the clock,
@@ -177,36 +194,4 @@ fn created(suite: &str, wheel: Option<Timestamp>) -> String {
     Timestamp::from_second(newest.as_second())
         .unwrap_or(newest)
         .to_string()
-}
-
-fn interpreter(edition: &Edition, debs: &[lock::Deb]) -> Result<Interpreter> {
-    let wanted = edition.python.version.value;
-    let short = format!("{}.{}", wanted.major, wanted.minor);
-    let package = format!("python{short}");
-    let deb = debs
-        .iter()
-        .find(|deb| deb.name == package && !wanted.free_threaded)
-        .ok_or_else(|| Error::NoInterpreter {
-            place: edition.python.version.place.to_string(),
-            version: wanted.to_string(),
-        })?;
-    let upstream = deb
-        .version
-        .split_once(':')
-        .map_or(deb.version.as_str(), |(_, rest)| rest);
-    let upstream = upstream
-        .rsplit_once('-')
-        .map_or(upstream, |(version, _)| version);
-    let packages = format!("/usr/local/lib/python{short}/dist-packages");
-    Ok(Interpreter {
-        version: upstream.to_owned(),
-        tag: format!("cp{}{}", wanted.major, wanted.minor),
-        interpreter: format!("/usr/bin/{package}"),
-        purelib: packages.clone(),
-        platlib: packages,
-        scripts: "/usr/local/bin".to_owned(),
-        headers: format!("/usr/local/include/python{short}"),
-        data: "/usr/local".to_owned(),
-        archive: None,
-    })
 }
