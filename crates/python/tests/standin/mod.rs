@@ -101,8 +101,8 @@ pub fn real(folder: &Path) -> Option<(PathBuf, String)> {
     fs::create_dir(&root).unwrap();
     // Without what is large and not needed.
     let copy = format!(
-        "tar -C {prefix} -c --exclude=test --exclude='*.a' --exclude='lib/{name}/site-packages/*' \
-         bin/python* bin/pip* include/{name} lib/{name} $(cd {prefix} && ls -d lib/libpython*.so* lib/pkgconfig) \
+        "cd {prefix} && tar -c --exclude=test --exclude='*.a' --exclude='lib/{name}/site-packages/*' \
+         bin/python* bin/pip* include/{name} lib/{name} $(ls -d lib/libpython*.so* lib/pkgconfig) \
          | tar -C {} -x",
         root.display()
     );
