@@ -1,7 +1,11 @@
 //! What is chosen for an interpreter from an archive, against two oracles on this machine: the versions
 //! against uv itself, each package's wheel against pip. Needs the network.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests too"
+)]
 
 #[path = "../../python/tests/standin/mod.rs"]
 mod standin;
