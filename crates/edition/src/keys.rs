@@ -178,7 +178,7 @@ pub static PYTHON: Table = Table {
         key(
             "archive",
             Kind::Text,
-            "URL of the interpreter's archive, for python-build-standalone.",
+            "URL of an install_only archive of python-build-standalone.",
         ),
         key("sha256", Kind::Text, "sha256 of that archive."),
         key(

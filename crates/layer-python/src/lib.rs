@@ -1,10 +1,11 @@
 //! Layer 1: the interpreter, with pip, setuptools and wheel.
 //!
-//! The interpreter comes as Debian packages, the tools as wheels; which ones, the lock says.
+//! The interpreter comes as Debian packages or out of an archive, the tools as wheels; which ones, the
+//! lock says.
 
 use std::collections::BTreeMap;
 
-use layer::{ConfigPatch, Context, LayerBlob, Plan, Result};
+use layer::{ConfigPatch, Context, LayerBlob, Package, Plan, Result};
 use lock::{LayerName, Lock};
 
 pub use layer;
@@ -44,18 +45,16 @@ impl layer::Layer for Python {
 
     fn build(&self, cx: &Context) -> Result<LayerBlob> {
         let lock = &self.lock;
-        let packages = contents::packages(lock, LayerName::Python);
-        // Debian marks its Python as managed by apt alone; in an image pip may install beside it.
-        let env = [
-            ("PIP_BREAK_SYSTEM_PACKAGES", "1"),
-            ("PIP_ROOT_USER_ACTION", "ignore"),
-        ];
-        let env: BTreeMap<_, _> = env
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
+        let mut packages = contents::packages(lock, LayerName::Python);
+        if lock.python.archive.is_some() {
+            packages.push(Package {
+                kind: "archive".to_owned(),
+                name: "python".to_owned(),
+                version: lock.python.version.clone(),
+            });
+        }
         let config = ConfigPatch {
-            env,
+            env: env(lock),
             ..ConfigPatch::default()
         };
         LayerBlob::build(cx, self.name(), plans(lock)?, config, packages)
@@ -66,9 +65,24 @@ impl layer::Layer for Python {
     }
 }
 
+/// What pip is told.
+fn env(lock: &Lock) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::new();
+    let mut set = |name: &str, value: &str| env.insert(name.to_owned(), value.to_owned());
+    set("PIP_ROOT_USER_ACTION", "ignore");
+    // Debian marks its Python as managed by apt alone; in an image pip may install beside it.
+    if lock.python.archive.is_none() {
+        set("PIP_BREAK_SYSTEM_PACKAGES", "1");
+    }
+    env
+}
+
 fn plans(lock: &Lock) -> Result<Vec<Plan<'_>>> {
-    let system = contents::debs(lock, LayerName::Python, "python", |_, _| Ok(()));
+    let archive = lock.python.archive.is_some();
+    let name = if archive { "python system" } else { "python" };
+    let system = contents::debs(lock, LayerName::Python, name, |_, _| Ok(()));
     let mut plans = Vec::from_iter(system);
+    plans.extend(python::interpreter_plan(lock)?);
     plans.extend(python::wheel_plans(lock, LayerName::Python)?);
     plans.extend(contents::trees(lock, LayerName::Python)?);
     Ok(plans)

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/env python3
 """The health check: does ComfyUI answer?"""
 
 import sys

@@ -1,5 +1,7 @@
 //! What the types cannot say of a lock: entries that contradict each other, or name what cannot be.
 
+mod python;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Lock, SourceKind, repository_problem};
@@ -8,7 +10,7 @@ use crate::{Lock, SourceKind, repository_problem};
 pub(crate) struct Fault {
     /// Array of tables and index in it, such as `("deb", 3)`; `None` is the file's head.
     pub entry: Option<(&'static str, usize)>,
-    /// The key in that entry, or in the head.
+    /// The key in that entry, or in the head; `python.tag` is one of a table there.
     pub key: &'static str,
     pub message: String,
     pub hint: &'static str,
@@ -22,6 +24,7 @@ const BY_HAND: &str = "a lock is not edited by hand: change the edition and run 
 pub(crate) fn faults(lock: &Lock) -> Vec<Fault> {
     let mut faults = Vec::new();
     head(lock, &mut faults);
+    python::python(&lock.python, &mut faults);
     debs(lock, &mut faults);
     wheels(lock, &mut faults);
     sources(lock, &mut faults);

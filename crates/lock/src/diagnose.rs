@@ -117,10 +117,11 @@ pub(crate) fn faults(text: &str, name: &str, faults: &[Fault]) -> Error {
     Error::Malformed(Problems(problems))
 }
 
-/// Where a key stands: its value's bytes, or its table's, or the start of the text.
+/// Where a key stands: its value's bytes, or its table's, or the start of the text. `a.b` is key `b` of
+/// table `a`.
 fn locate(text: &str, entry: Option<(&str, usize)>, key: &str) -> std::ops::Range<usize> {
     let (document, _) = DeTable::parse_recoverable(text);
-    let (table, whole) = match entry {
+    let (mut table, mut whole) = match entry {
         None => (Some(document.get_ref()), 0..0),
         Some((array, index)) => {
             let item = document
@@ -134,6 +135,13 @@ fn locate(text: &str, entry: Option<(&str, usize)>, key: &str) -> std::ops::Rang
             )
         }
     };
+    let mut key = key;
+    while let Some((outer, inner)) = key.split_once('.') {
+        let value = table.and_then(|table| table.get(outer));
+        whole = value.map_or(whole, toml::Spanned::span);
+        table = value.and_then(|value| value.get_ref().as_table());
+        key = inner;
+    }
     table
         .and_then(|table| table.get(key))
         .map_or(whole, |value| match value.get_ref() {

@@ -23,28 +23,6 @@ pub struct DebianSuite {
     pub snapshot: Option<String>,
 }
 
-/// `[python]`: the interpreter and its installation scheme. All paths are absolute, in the image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Python {
-    /// Upstream version, such as `3.14.8`.
-    pub version: String,
-    /// Interpreter tag (PEP 425) with the flavour: `cp314`, `cp314t`.
-    pub tag: String,
-    /// The interpreter's path.
-    pub interpreter: String,
-    /// Where pure wheels go.
-    pub purelib: String,
-    /// Where platform wheels go.
-    pub platlib: String,
-    /// Where scripts and entry points go.
-    pub scripts: String,
-    /// Where headers go; each project gets a folder below it.
-    pub headers: String,
-    /// The prefix for `.data/data`.
-    pub data: String,
-}
-
 /// `[image]`: what the edition adds to the image's config.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

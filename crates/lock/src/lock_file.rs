@@ -139,11 +139,13 @@ impl Lock {
     /// Every artifact that the lock names by sha256, each once, in the lock's order.
     pub fn artifacts(&self) -> Vec<Artifact> {
         let mut seen = BTreeSet::new();
+        let python = self.python.artifact();
         let debs = self.debs.iter().map(Deb::artifact);
         let wheels = self.wheels.iter().map(Wheel::artifact);
         let sources = self.sources.iter().map(Source::artifact);
         debs.chain(wheels)
             .chain(sources)
+            .chain(python)
             .filter(|artifact| seen.insert(artifact.sha256))
             .collect()
     }
@@ -203,6 +205,28 @@ mod tests {
         let lock = Lock::starter().unwrap();
         let text = toml::to_string(&lock).unwrap();
         assert_eq!(Lock::parse(&text, "again").unwrap(), lock);
+    }
+
+    #[test]
+    fn an_interpreter_from_an_archive_is_written_read_and_fetched() {
+        let archive = format!(
+            "data = \"/usr/local\"\n[python.archive]\nurl = \"https://example.org/p.tar.gz\"\n\
+             filename = \"p.tar.gz\"\nsize = 7\nsha256 = \"{}\"\n",
+            "ab".repeat(32)
+        );
+        let text = HEAD
+            .replace("data = \"/usr/local\"", &archive)
+            .replace("/usr/bin/", "/usr/local/bin/");
+        let lock = Lock::parse(&text, "t.lock").unwrap();
+        assert_eq!(
+            Lock::parse(&lock.to_toml().unwrap(), "again").unwrap(),
+            lock
+        );
+        let artifacts = lock.artifacts();
+        assert_eq!(artifacts[0].to_string(), "Python 3.14.8 (p.tar.gz)");
+        assert!(
+            matches!(&artifacts[0].origin, crate::Origin::Url(url) if url.ends_with("/p.tar.gz"))
+        );
     }
 
     #[test]

@@ -17,6 +17,20 @@ pub enum Error {
         /// The interpreter's path in the image.
         interpreter: String,
     },
+    /// An archive that should bring the interpreter does not.
+    #[error("{archive}: no interpreter of python-build-standalone for this image: {problem}")]
+    Standalone {
+        /// Its file name.
+        archive: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The interpreter's archive could not be read.
+    #[error(transparent)]
+    Archive(#[from] archive::Error),
+    /// The interpreter's archive could not be fetched, or its tree not be made.
+    #[error(transparent)]
+    Layer(#[from] Box<layer::Error>),
     /// The interpreter answered something that is not an answer.
     #[error("the interpreter answered {found:?} while compiling {path}")]
     Answer {

@@ -1,4 +1,5 @@
-//! The interpreter: the Debian packages that it needs, unpacked into a folder of the store, once.
+//! The interpreter: what it needs to run, unpacked into a folder of the store, once. Debian's own needs
+//! the packages of its closure; one out of an archive needs the C library beside it.
 
 use std::{
     path::PathBuf,
@@ -6,12 +7,14 @@ use std::{
 };
 
 use layer::Context;
-use lock::Lock;
+use lock::{Artifact, Lock};
 use sandbox::Sandbox;
 use store::{Key, KeyBuilder};
 
 use crate::{
     Error, Result,
+    spread::spread,
+    standalone,
     worker::{PROGRAM, Worker},
 };
 
@@ -37,21 +40,54 @@ struct Pool {
     started: usize,
 }
 
-/// The Debian package that brings the interpreter, and the recipe key of its root.
-pub(crate) fn identity(lock: &Lock) -> Result<(String, Key)> {
-    let program = &lock.python.interpreter;
-    let package = program.rsplit('/').next().unwrap_or(program).to_owned();
-    if !lock.debs.iter().any(|deb| deb.name == package) {
-        return Err(Error::NoInterpreter {
-            package,
-            interpreter: program.clone(),
-        });
+/// The package that an interpreter out of an archive needs.
+const LIBRARY: &str = "libc6";
+
+/// What brings the interpreter.
+pub(crate) enum Origin {
+    /// This Debian package, with what it depends on.
+    Debian(String),
+    /// This archive.
+    Archive(Artifact),
+}
+
+impl Origin {
+    fn of(lock: &Lock) -> Result<Self> {
+        if let Some(archive) = lock.python.artifact() {
+            return Ok(Self::Archive(archive));
+        }
+        let program = &lock.python.interpreter;
+        let package = program.rsplit('/').next().unwrap_or(program).to_owned();
+        if !lock.debs.iter().any(|deb| deb.name == package) {
+            return Err(Error::NoInterpreter {
+                package,
+                interpreter: program.clone(),
+            });
+        }
+        Ok(Self::Debian(package))
     }
+
+    /// The package whose closure is in the root.
+    fn package(&self) -> &str {
+        match self {
+            Self::Debian(package) => package,
+            Self::Archive(_) => LIBRARY,
+        }
+    }
+}
+
+/// What brings the interpreter, and the recipe key of its root.
+pub(crate) fn identity(lock: &Lock) -> Result<(Origin, Key)> {
+    let program = &lock.python.interpreter;
+    let origin = Origin::of(lock)?;
     let mut key = KeyBuilder::new(FORMAT);
     key.field("interpreter", program).field("worker", PROGRAM);
-    let debs = debian::closure(lock, &[&package])?;
+    let debs = debian::closure(lock, &[origin.package()])?;
     key.list("debs", debs.iter().map(|deb| deb.sha256.0));
-    Ok((package, key.finish()))
+    if let Origin::Archive(archive) = &origin {
+        standalone::add_to_key(&lock.python, archive, &mut key);
+    }
+    Ok((origin, key.finish()))
 }
 
 impl Interpreter {
@@ -60,13 +96,19 @@ impl Interpreter {
     /// # Errors
     /// See [`Error`].
     pub fn from_lock(cx: &Context, lock: &Lock) -> Result<Self> {
-        let (package, key) = identity(lock)?;
+        let (origin, key) = identity(lock)?;
         let _once = cx.store.lock(TREE, &key)?;
         let root = match cx.store.tree(TREE, &key) {
             Some(root) => root,
             None => {
                 let scratch = cx.store.scratch(TREE)?;
-                debian::unpack_closure(cx, lock, &[&package], scratch.path())?;
+                if let Origin::Archive(archive) = &origin {
+                    let path = cx.fetcher.fetch(&cx.store, archive)?;
+                    let tree = standalone::tree(&cx.store, &lock.python, archive, &path)?;
+                    // First, while the folder is empty.
+                    spread(&tree, scratch.path())?;
+                }
+                debian::unpack_closure(cx, lock, &[origin.package()], scratch.path())?;
                 cx.store.commit_tree(TREE, &key, scratch)?
             }
         };

@@ -8,9 +8,12 @@ mod groups;
 mod interpreter;
 mod pack;
 mod parts;
+mod spread;
+mod standalone;
 mod worker;
 
 pub use constraints::constraints_files;
 pub use error::{Error, Result};
 pub use interpreter::Interpreter;
 pub use parts::{compile_tree, interpreter_key, packages, wheel_plans};
+pub use standalone::{Standalone, interpreter_plan};

@@ -73,6 +73,26 @@ pub enum Error {
         /// The version.
         version: String,
     },
+    /// The interpreter's archive is none, or not for this image.
+    #[error("{place}: {source}")]
+    Interpreter {
+        /// Where the edition names it.
+        place: String,
+        /// Why.
+        source: Box<python::Error>,
+    },
+    /// The archive has another Python than the edition wants.
+    #[error("{place}: Python {wanted} is wanted, but {archive} has Python {found}")]
+    OtherPython {
+        /// Where the edition says so.
+        place: String,
+        /// The version, with a `t` for the free-threaded flavour.
+        wanted: String,
+        /// What the archive has.
+        found: String,
+        /// Its file name.
+        archive: String,
+    },
     /// Something that an edition can say and that cannot be locked yet.
     #[error("{place}: {what} cannot be locked yet")]
     NotYet {

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use lock::{Git, Lock};
+use lock::{Git, Lock, Python};
 use serde::Deserialize;
 
 /// Versions of an earlier lock.
@@ -15,6 +15,8 @@ pub struct Kept {
     pub python: BTreeMap<String, String>,
     /// Trees out of git.
     pub git: Vec<Git>,
+    /// The interpreter, if the lock is whole.
+    pub interpreter: Option<Python>,
     /// The lock, if it is whole: what did not change keeps its dates.
     pub whole: Option<Lock>,
     /// Why it is not whole.
@@ -80,6 +82,7 @@ impl Kept {
             debian,
             python,
             git,
+            interpreter: whole.as_ref().ok().map(|lock| lock.python.clone()),
             problem: whole.as_ref().err().map(ToString::to_string),
             whole: whole.ok(),
         }

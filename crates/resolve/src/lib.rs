@@ -7,6 +7,7 @@ mod debian;
 mod direct;
 mod error;
 mod git;
+mod interpreter;
 mod kept;
 mod outdated;
 mod project;
@@ -18,6 +19,7 @@ mod snapshot;
 mod sources;
 mod summary;
 mod tags;
+mod target;
 mod uv;
 
 pub use error::{Error, Result};

@@ -52,7 +52,12 @@ pub fn outdated(
         update: Update::All,
         ..options.clone()
     };
-    let (allowed, warnings) = resolve(store, fetcher, edition, &Kept::nothing(), &all)?;
+    // The edition pins an interpreter's archive by its digest: there is no newer one to look for.
+    let kept = Kept {
+        interpreter: Some(lock.python.clone()),
+        ..Kept::nothing()
+    };
+    let (allowed, warnings) = resolve(store, fetcher, edition, &kept, &all)?;
     let mut newer = entries(lock, &allowed);
     let tags = Tags::new(edition.python.version.value);
     newest(fetcher, &tags, lock, &mut newer)?;

@@ -20,6 +20,7 @@ use crate::{
     pylock::{self, Chosen},
     sources::Resolving,
     tags::{GLIBC, Tags},
+    target::Target,
     uv::Uv,
 };
 
@@ -39,6 +40,8 @@ pub(crate) struct Python<'p> {
     edition: &'p Edition,
     with: &'p Resolving<'p>,
     tags: Tags,
+    /// The interpreter, where it is not left to uv to find one.
+    target: Option<Target>,
     /// Wheels that the edition gives itself.
     direct: BTreeMap<String, Direct>,
     scratch: &'p Path,
@@ -50,6 +53,7 @@ impl<'p> Python<'p> {
         uv: &'p Uv,
         with: &'p Resolving<'p>,
         direct: BTreeMap<String, Direct>,
+        target: Option<Target>,
         scratch: &'p Path,
     ) -> Self {
         Self {
@@ -57,6 +61,7 @@ impl<'p> Python<'p> {
             edition: with.edition,
             with,
             direct,
+            target,
             tags: Tags::new(with.edition.python.version.value),
             scratch,
             newest: Mutex::default(),
@@ -318,20 +323,18 @@ impl<'p> Python<'p> {
         .to_vec();
         arguments.extend([shown(&input), "--constraints".to_owned(), shown(&limits)]);
         arguments.extend(["--output-file".to_owned(), shown(&output)]);
-        arguments.extend([
-            "--python-version".to_owned(),
-            format!("{}.{}", version.major, version.minor),
-        ]);
-        arguments.extend(["--only-binary".to_owned(), ":all:".to_owned()]);
-        if version.free_threaded {
-            // uv knows no free-threaded target: asked for all platforms it names all wheels.
-            arguments.push("--universal".to_owned());
-        } else {
-            arguments.extend([
-                "--python-platform".to_owned(),
-                format!("x86_64-manylinux_2_{GLIBC}"),
-            ]);
+        match &self.target {
+            Some(target) => arguments.extend(target.arguments()),
+            None => arguments.extend([
+                "--python-version".to_owned(),
+                format!("{}.{}", version.major, version.minor),
+            ]),
         }
+        arguments.extend(["--only-binary".to_owned(), ":all:".to_owned()]);
+        arguments.extend([
+            "--python-platform".to_owned(),
+            format!("x86_64-manylinux_2_{GLIBC}"),
+        ]);
         if let Some(newest) = &self.edition.python.exclude_newer {
             arguments.extend(["--exclude-newer".to_owned(), newest.value.clone()]);
         }

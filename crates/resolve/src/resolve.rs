@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, thread};
 
-use edition::{Edition, PythonSource};
+use edition::Edition;
 use jiff::Timestamp;
 use lock::{DebianSuite, Lock, Python as Interpreter};
 use store::{Fetcher, Store};
@@ -11,8 +11,10 @@ use crate::{
     Error, Kept, Result, debian,
     direct::direct,
     git::git,
+    interpreter,
     python::Python,
     sources::{self, Resolving},
+    target::Target,
     uv::Uv,
 };
 
@@ -62,12 +64,6 @@ pub fn resolve(
     kept: &Kept,
     options: &Options<'_>,
 ) -> Result<(Lock, Vec<String>)> {
-    if let PythonSource::Standalone { url, .. } = &edition.python.source {
-        return Err(Error::NotYet {
-            place: url.place.to_string(),
-            what: "an interpreter from an archive",
-        });
-    }
     // Both wait for the network most of the time.
     let resolving = Resolving {
         edition,
@@ -86,7 +82,7 @@ pub fn resolve(
         (debian, python, git.join().unwrap_or(Err(Error::Lost)))
     });
     let (debs, date, warnings) = debian?;
-    let (wheels, sources, newest) = python?;
+    let python = python?;
     let git = git?;
 
     let mut owners: Vec<_> = edition
@@ -116,7 +112,10 @@ pub fn resolve(
                 .as_ref()
                 .map(|time| time.value.clone()),
         },
-        python: interpreter(edition, &debs)?,
+        python: match python.archive {
+            Some(interpreter) => interpreter,
+            None => interpreter::of_debian(edition, &debs)?,
+        },
         image: lock::Image {
             title: edition.image.title.clone(),
             description: edition.image.description.clone(),
@@ -125,8 +124,8 @@ pub fn resolve(
         },
         owners,
         debs,
-        wheels,
-        sources,
+        wheels: python.wheels,
+        sources: python.sources,
         git,
     };
     // The suite moves on every day; a lock that takes nothing new from it is still of its old date.
@@ -137,7 +136,7 @@ pub fn resolve(
         lock.debian.date = before.debian.date.clone();
     }
     let commits = lock.git.iter().filter_map(|git| git.date.parse().ok());
-    lock.created = created(&lock.debian.date, newest.into_iter().chain(commits));
+    lock.created = created(&lock.debian.date, python.newest.into_iter().chain(commits));
     // What was made here is held to the same rules as what is read.
     let lock = Lock::parse(&lock.to_toml()?, &edition.name)?;
     Ok((lock, warnings))
@@ -158,17 +157,34 @@ fn debian_side(
     Ok((debs, archive.release.date, warnings))
 }
 
-/// The wheels, the trees, and when the index got the newest of the wheels.
-fn python_side(
-    resolving: &Resolving<'_>,
-) -> Result<(Vec<lock::Wheel>, Vec<lock::Source>, Option<Timestamp>)> {
+/// What does not come from the suite.
+struct PythonSide {
+    /// The interpreter, if it comes from an archive.
+    archive: Option<Interpreter>,
+    wheels: Vec<lock::Wheel>,
+    sources: Vec<lock::Source>,
+    /// When the index got the newest of the wheels.
+    newest: Option<Timestamp>,
+}
+
+fn python_side(resolving: &Resolving<'_>) -> Result<PythonSide> {
     let uv = Uv::get(resolving.store, resolving.fetcher)?;
     let scratch = resolving.store.scratch("resolve")?;
-    let python = Python::new(&uv, resolving, direct(resolving)?, scratch.path());
+    let archive = interpreter::of_archive(resolving)?;
+    let target = archive
+        .as_ref()
+        .map(|python| Target::new(resolving.store, python))
+        .transpose()?;
+    let python = Python::new(&uv, resolving, direct(resolving)?, target, scratch.path());
     let keep = &resolving.kept.python;
     let wheels = python.wheels(keep, resolving.update)?;
     let sources = sources::sources(resolving, &python)?;
-    Ok((wheels, sources, python.newest()))
+    Ok(PythonSide {
+        newest: python.newest(),
+        archive,
+        wheels,
+        sources,
+    })
 }
 
 /// The date of what is newest in the lock: of the suite, a wheel or a commit. Nothing is read from the clock,
@@ -180,35 +196,4 @@ fn created(suite: &str, others: impl Iterator<Item = Timestamp>) -> String {
     Timestamp::from_second(newest.as_second())
         .unwrap_or(newest)
         .to_string()
-}
-
-fn interpreter(edition: &Edition, debs: &[lock::Deb]) -> Result<Interpreter> {
-    let wanted = edition.python.version.value;
-    let short = format!("{}.{}", wanted.major, wanted.minor);
-    let package = format!("python{short}");
-    let deb = debs
-        .iter()
-        .find(|deb| deb.name == package && !wanted.free_threaded)
-        .ok_or_else(|| Error::NoInterpreter {
-            place: edition.python.version.place.to_string(),
-            version: wanted.to_string(),
-        })?;
-    let upstream = deb
-        .version
-        .split_once(':')
-        .map_or(deb.version.as_str(), |(_, rest)| rest);
-    let upstream = upstream
-        .rsplit_once('-')
-        .map_or(upstream, |(version, _)| version);
-    let packages = format!("/usr/local/lib/python{short}/dist-packages");
-    Ok(Interpreter {
-        version: upstream.to_owned(),
-        tag: format!("cp{}{}", wanted.major, wanted.minor),
-        interpreter: format!("/usr/bin/{package}"),
-        purelib: packages.clone(),
-        platlib: packages,
-        scripts: "/usr/local/bin".to_owned(),
-        headers: format!("/usr/local/include/python{short}"),
-        data: "/usr/local".to_owned(),
-    })
 }

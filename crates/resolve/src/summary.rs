@@ -8,7 +8,7 @@ use serde::Serialize;
 /// One package that came, went or changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// `deb`, `wheel` or `source`.
+    /// `deb`, `wheel`, `source`, or `archive` for the interpreter's.
     pub kind: &'static str,
     /// Its name.
     pub name: String,
@@ -69,6 +69,16 @@ fn entries(lock: &Lock) -> BTreeMap<(&'static str, &str), Entry> {
             place,
         );
         all.insert(("source", source.name.as_str()), entry);
+    }
+    if let Some(archive) = &lock.python.archive {
+        let entry = (
+            lock::LayerName::Python.to_string(),
+            lock.python.version.clone(),
+            archive.size,
+            archive.sha256,
+            archive.url.clone(),
+        );
+        all.insert(("archive", "python"), entry);
     }
     all
 }

@@ -145,4 +145,48 @@ mod tests {
             [names[2], names[3]]
         );
     }
+
+    /// The order of `packaging`, which pip brings with it, for the same interpreter and platforms.
+    #[test]
+    fn the_order_is_that_of_packaging() {
+        for free_threaded in [false, true] {
+            let tags = Tags::new(python(free_threaded));
+            let abi = if free_threaded { "cp314t" } else { "cp314" };
+            let script = format!(
+                "from pip._vendor.packaging.tags import cpython_tags, compatible_tags\n\
+                 old = {{17: 'manylinux2014', 12: 'manylinux2010', 5: 'manylinux1'}}\n\
+                 names = [[f'manylinux_2_{{n}}'] + ([old[n]] if n in old else []) for n in range({GLIBC}, 4, -1)]\n\
+                 platforms = [name + '_x86_64' for both in names for name in both] + ['linux_x86_64']\n\
+                 print(*cpython_tags((3, 14), ['{abi}'], platforms), sep='\\n')\n\
+                 print(*compatible_tags((3, 14), 'cp314', platforms), sep='\\n')"
+            );
+            let output = std::process::Command::new("python3")
+                .args(["-c", &script])
+                .output();
+            let Some(output) = output.ok().filter(|output| output.status.success()) else {
+                println!("skipped: no pip on this machine");
+                return;
+            };
+            let mut ours: Vec<_> = tags.0.iter().map(|(tag, rank)| (rank, tag)).collect();
+            ours.sort();
+            let mut theirs = Vec::new();
+            // Some stand there twice.
+            for tag in String::from_utf8(output.stdout).unwrap().lines() {
+                if !theirs.iter().any(|known| known == tag) {
+                    theirs.push(tag.to_owned());
+                }
+            }
+            let ours: Vec<_> = ours.into_iter().map(|(_, tag)| tag.clone()).collect();
+            if free_threaded && theirs.iter().any(|tag| tag.contains("-abi3-")) {
+                println!("skipped: this machine's pip does not know the flavour without the GIL");
+                return;
+            }
+            let apart = ours
+                .iter()
+                .zip(&theirs)
+                .position(|(one, other)| one != other);
+            let apart = apart.map(|at| (at, &ours[at], &theirs[at]));
+            assert_eq!((apart, ours.len()), (None, theirs.len()), "{free_threaded}");
+        }
+    }
 }

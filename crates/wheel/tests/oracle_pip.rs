@@ -65,6 +65,7 @@ fn machine() -> Option<lock::Python> {
         scripts,
         headers,
         data,
+        archive: None,
     })
 }
 

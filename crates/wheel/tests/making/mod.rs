@@ -161,6 +161,7 @@ pub fn python() -> lock::Python {
         scripts: "/usr/bin".to_owned(),
         headers: "/usr/include/site".to_owned(),
         data: "/usr".to_owned(),
+        archive: None,
     }
 }
 
