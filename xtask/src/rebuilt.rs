@@ -65,6 +65,9 @@ impl Rebuilt {
 
     /// What there is to pull, for people.
     pub fn pull(&self) -> String {
+        if self.parts.is_empty() {
+            return "the config alone".to_owned();
+        }
         let about = if self.exact { "" } else { "about " };
         format!("{about}{}", HumanBytes(self.to_pull))
     }

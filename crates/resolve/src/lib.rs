@@ -25,4 +25,4 @@ pub use outdated::{Newer, outdated};
 pub use resolve::{Options, Update, resolve};
 pub use settled::{is_settled, settle, settled_key};
 pub use snapshot::with_snapshot;
-pub use summary::{Change, Summary, summary};
+pub use summary::{Change, Setting, Summary, summary};

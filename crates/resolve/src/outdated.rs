@@ -211,7 +211,7 @@ mod tests {
         let changed: Vec<_> = entries.iter().filter(|e| e.allowed.is_some()).collect();
         assert_eq!(changed.len(), 2);
         for entry in changed {
-            let summary = crate::summary(Some(&lock), entry.lock.as_ref().unwrap());
+            let summary = crate::summary(Some(&lock), entry.lock.as_ref().unwrap()).unwrap();
             assert_eq!(summary.changes.len(), 1);
             assert_eq!(summary.changes[0].name, entry.name);
         }
