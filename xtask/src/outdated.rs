@@ -8,7 +8,7 @@ use indicatif::HumanBytes;
 use layer::Context;
 use lock::Lock;
 use resolve::{Newer, Options, Update};
-use store::{Fetcher, Places};
+use store::{Fetcher, Places, Store};
 
 use crate::{place, progress::Bars, rebuilt::Rebuilt};
 
@@ -65,18 +65,22 @@ pub fn run(args: &Args) -> Result<()> {
     });
     let list = with.collect::<Result<Vec<_>>>()?;
     if args.json {
-        print_json(&edition.name, &list);
+        print_json(&cx.store, &edition.name, &list);
     } else {
-        print(&edition.name, &list);
+        print(&cx.store, &edition.name, &list);
     }
     Ok(())
 }
 
-fn fetch_size(one: &Newer) -> u64 {
-    one.artifact.as_ref().map_or(0, |artifact| artifact.size)
+/// What of the allowed version the store lacks, in bytes.
+fn lacking(store: &Store, one: &Newer) -> u64 {
+    let artifact = one.artifact.as_ref();
+    artifact
+        .filter(|artifact| assembler::is_lacking(store, artifact))
+        .map_or(0, |artifact| artifact.size)
 }
 
-fn print(edition: &str, list: &[(&Newer, Rebuilt)]) {
+fn print(store: &Store, edition: &str, list: &[(&Newer, Rebuilt)]) {
     if list.is_empty() {
         println!("{edition} has the newest of everything");
         return;
@@ -96,7 +100,7 @@ fn print(edition: &str, list: &[(&Newer, Rebuilt)]) {
             one.locked,
             one.allowed.clone().unwrap_or_else(dash),
             one.newest.clone().unwrap_or_else(dash),
-            weight(HumanBytes(fetch_size(one)).to_string()),
+            weight(HumanBytes(lacking(store, one)).to_string()),
             weight(rebuilt.pull()),
             weight(rebuilt.names(NAMED)),
         );
@@ -109,11 +113,11 @@ fn print(edition: &str, list: &[(&Newer, Rebuilt)]) {
     );
 }
 
-fn print_json(edition: &str, list: &[(&Newer, Rebuilt)]) {
+fn print_json(store: &Store, edition: &str, list: &[(&Newer, Rebuilt)]) {
     let entries = list.iter().map(|(one, rebuilt)| {
         serde_json::json!({
             "layer": one.layer, "kind": one.kind, "name": one.name, "locked": one.locked,
-            "allowed": one.allowed, "newest": one.newest, "to_fetch": fetch_size(one),
+            "allowed": one.allowed, "newest": one.newest, "to_fetch": lacking(store, one),
             "rebuilt": rebuilt,
         })
     });

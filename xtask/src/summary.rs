@@ -17,12 +17,24 @@ struct Told<'s> {
     summary: &'s Summary,
     #[serde(flatten)]
     rebuilt: &'s Rebuilt,
+    to_fetch: u64,
+}
+
+impl<'s> Told<'s> {
+    fn new(summary: &'s Summary, rebuilt: &'s Rebuilt) -> Self {
+        Self {
+            summary,
+            rebuilt,
+            to_fetch: rebuilt.to_fetch,
+        }
+    }
 }
 
 /// Prints the summary to standard output. `same` is whether the lock's text is what it was.
 pub fn print(summary: &Summary, rebuilt: &Rebuilt, same: bool, json: bool) -> Result<()> {
     if json {
-        println!("{}", serde_json::to_string(&Told { summary, rebuilt })?);
+        let told = Told::new(summary, rebuilt);
+        println!("{}", serde_json::to_string(&told)?);
     } else {
         println!("{}", text(summary, rebuilt, same));
     }
@@ -40,7 +52,7 @@ fn text(summary: &Summary, rebuilt: &Rebuilt, same: bool) -> String {
     let mut lines: Vec<String> = summary.changes.iter().filter_map(change).collect();
     lines.extend(summary.settings.iter().map(setting));
     lines.push(format!(
-        "{} added, {} removed, {} changed{}; layers to build: {}; {} to fetch",
+        "{} added, {} removed, {} changed{}; layers that change: {}; {}",
         count(|change| change.before.is_none()),
         count(|change| change.after.is_none()),
         count(|change| change.before.is_some() && change.after.is_some()),
@@ -50,10 +62,13 @@ fn text(summary: &Summary, rebuilt: &Rebuilt, same: bool) -> String {
         } else {
             summary.layers.join(", ")
         },
-        HumanBytes(summary.to_fetch),
+        match rebuilt.to_fetch {
+            0 => "nothing to fetch".to_owned(),
+            bytes => format!("{} to fetch", HumanBytes(bytes)),
+        },
     ));
     lines.push(format!(
-        "parts to build: {}; who has the old image pulls {}",
+        "parts that change: {}; who has the old image pulls {}",
         rebuilt.names(NAMED),
         rebuilt.pull()
     ));
@@ -111,6 +126,8 @@ fn settings(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::rebuilt::Part;
+
     use super::*;
 
     #[test]
@@ -128,13 +145,40 @@ mod tests {
         assert!(!told.contains("nothing changed"), "{told}");
         assert!(told.contains("~ image.env.A = \"1\" -> \"2\""), "{told}");
         assert!(
-            told.contains(", 1 setting changed; layers to build: none"),
+            told.contains(", 1 setting changed; layers that change: none"),
             "{told}"
         );
         assert!(told.ends_with("pulls the config alone"), "{told}");
-        let (summary, rebuilt) = (&summary, &rebuilt);
-        let json = serde_json::to_value(Told { summary, rebuilt }).unwrap();
+        let json = serde_json::to_value(Told::new(&summary, &rebuilt)).unwrap();
         assert_eq!(json["settings"][0]["name"], "image.env.A");
-        assert_eq!(text(&Summary::default(), rebuilt, true), "nothing changed");
+        let nothing = text(&Summary::default(), &rebuilt, true);
+        assert_eq!(nothing, "nothing changed");
+    }
+
+    #[test]
+    fn what_stands_in_the_store_is_marked() {
+        let part = |name: &str, in_store| Part {
+            layer: "deps".to_owned(),
+            name: name.to_owned(),
+            bytes: 1 << 20,
+            in_store,
+        };
+        let mut rebuilt = Rebuilt {
+            parts: vec![part("one", true), part("two", false)],
+            to_pull: 2 << 20,
+            exact: false,
+            to_fetch: 0,
+        };
+        let told = |rebuilt: &Rebuilt| text(&Summary::default(), rebuilt, false);
+        let both = told(&rebuilt);
+        assert!(both.contains("; nothing to fetch\n"), "{both}");
+        let end = "deps: one (in the store), deps: two; who has the old image pulls about 2.00 MiB";
+        assert!(both.ends_with(end), "{both}");
+        rebuilt.to_fetch = 3 << 10;
+        assert!(told(&rebuilt).contains("; 3.00 KiB to fetch\n"));
+        let (summary, json) = (Summary::default(), serde_json::to_value);
+        let json = json(Told::new(&summary, &rebuilt)).unwrap();
+        assert_eq!(json["to_fetch"], 3 << 10);
+        assert_eq!(json["parts"][0]["in_store"], true);
     }
 }

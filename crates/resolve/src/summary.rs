@@ -47,8 +47,6 @@ pub struct Summary {
     pub settings: Vec<Setting>,
     /// Layers with a package among them, lowest first.
     pub layers: Vec<String>,
-    /// Bytes of artifacts that the new lock has and the old one had not.
-    pub to_fetch: u64,
 }
 
 impl Summary {
@@ -144,7 +142,6 @@ pub fn summary(before: Option<&Lock>, after: &Lock) -> Result<Summary> {
     let old = before.map(entries).unwrap_or_default();
     let new = entries(after);
     let keys: BTreeSet<_> = old.keys().chain(new.keys()).collect();
-    let had: BTreeSet<Sha256> = old.values().map(|entry| entry.3).collect();
     let mut summary = Summary::default();
     if let Some(before) = before {
         summary.settings = settings(before, after)?;
@@ -169,9 +166,6 @@ pub fn summary(before: Option<&Lock>, after: &Lock) -> Result<Summary> {
             size_before: size(before),
             size_after: size(after),
         });
-        if let Some(entry) = after.filter(|entry| !had.contains(&entry.3)) {
-            summary.to_fetch += entry.2;
-        }
     }
     summary.layers = lock::LayerName::ALL
         .into_iter()
