@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> Result<()> {
     let before = assembler::forecast(&cx, &lock)?;
     let with = newer.iter().map(|one| {
         let rebuilt = match &one.lock {
-            Some(lock) => Rebuilt::new(&cx, &before, lock)?,
+            Some(lock) => Rebuilt::new(&cx, Some(&before), lock)?,
             None => Rebuilt::default(),
         };
         Ok((one, rebuilt))

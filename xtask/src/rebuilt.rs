@@ -25,7 +25,9 @@ pub struct Part {
 pub struct Rebuilt {
     /// The parts that the lock before had not: built anew, unless they stand in the store.
     pub parts: Vec<Part>,
-    /// What a user pulls who has the old image, in bytes.
+    /// There was no lock before: all parts are new.
+    pub first: bool,
+    /// What a user pulls who has the old image, or of a first one all of it, in bytes.
     pub to_pull: u64,
     /// Whether that is known, or about.
     pub exact: bool,
@@ -35,10 +37,10 @@ pub struct Rebuilt {
 }
 
 impl Rebuilt {
-    /// Compares a lock with the parts of the one before it.
-    pub fn new(cx: &Context, before: &[PlannedPart], lock: &Lock) -> Result<Self> {
+    /// Compares a lock with the parts of the one before it, if there was one.
+    pub fn new(cx: &Context, before: Option<&[PlannedPart]>, lock: &Lock) -> Result<Self> {
         let after = forecast(cx, lock)?;
-        let parts: Vec<Part> = rebuilt(before, &after)
+        let parts: Vec<Part> = rebuilt(before.unwrap_or_default(), &after)
             .into_iter()
             .map(|part| Part {
                 layer: part.layer,
@@ -48,6 +50,7 @@ impl Rebuilt {
             })
             .collect();
         Ok(Self {
+            first: before.is_none(),
             to_pull: parts.iter().map(|part| part.bytes).sum(),
             exact: parts.iter().all(|part| part.in_store),
             to_fetch: to_fetch(&cx.store, lock, &after),
@@ -70,7 +73,7 @@ impl Rebuilt {
 
     /// What there is to pull, for people.
     pub fn pull(&self) -> String {
-        if self.parts.is_empty() {
+        if self.parts.is_empty() && !self.first {
             return "the config alone".to_owned();
         }
         let about = if self.exact { "" } else { "about " };

@@ -42,7 +42,7 @@ pub fn print(summary: &Summary, rebuilt: &Rebuilt, same: bool, json: bool) -> Re
 }
 
 fn text(summary: &Summary, rebuilt: &Rebuilt, same: bool) -> String {
-    if summary.is_empty() && rebuilt.parts.is_empty() {
+    if !rebuilt.first && summary.is_empty() && rebuilt.parts.is_empty() {
         return unchanged(same).to_owned();
     }
     let count = |test: fn(&Change) -> bool| {
@@ -67,11 +67,11 @@ fn text(summary: &Summary, rebuilt: &Rebuilt, same: bool) -> String {
             bytes => format!("{} to fetch", HumanBytes(bytes)),
         },
     ));
-    lines.push(format!(
-        "parts that change: {}; who has the old image pulls {}",
-        rebuilt.names(NAMED),
-        rebuilt.pull()
-    ));
+    let (names, pull) = (rebuilt.names(NAMED), rebuilt.pull());
+    lines.push(match rebuilt.first {
+        true => format!("parts: {names}; to pull all of them is {pull}"),
+        false => format!("parts that change: {names}; who has the old image pulls {pull}"),
+    });
     lines.join("\n")
 }
 
@@ -166,8 +166,7 @@ mod tests {
         let mut rebuilt = Rebuilt {
             parts: vec![part("one", true), part("two", false)],
             to_pull: 2 << 20,
-            exact: false,
-            to_fetch: 0,
+            ..Rebuilt::default()
         };
         let told = |rebuilt: &Rebuilt| text(&Summary::default(), rebuilt, false);
         let both = told(&rebuilt);
@@ -180,5 +179,19 @@ mod tests {
         let json = json(Told::new(&summary, &rebuilt)).unwrap();
         assert_eq!(json["to_fetch"], 3 << 10);
         assert_eq!(json["parts"][0]["in_store"], true);
+        assert_eq!(json["first"], false);
+    }
+
+    #[test]
+    fn a_first_lock_has_no_old_image() {
+        let rebuilt = Rebuilt {
+            first: true,
+            to_pull: 2 << 20,
+            exact: true,
+            ..Rebuilt::default()
+        };
+        let told = text(&Summary::default(), &rebuilt, false);
+        assert!(!told.contains("old image"), "{told}");
+        assert!(told.contains("to pull all of them is"), "{told}");
     }
 }
