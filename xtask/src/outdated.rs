@@ -17,8 +17,9 @@ const NAMED: usize = 2;
 
 /// Lists what has newer versions than an edition's lock, and what each would rebuild.
 ///
-/// "allowed" is what `lock --update` takes, "newest" what the index has beyond that for this Python;
-/// the edition's own lines or another package's requirements keep it away. Nothing is changed.
+/// "allowed" is what `lock --update` takes, "newest" what there is beyond that: on the Python index for
+/// this Python, and in the Debian suite as it is today. The edition's lines, its dates or other packages
+/// keep it away. Nothing is changed.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask outdated\n  cargo xtask outdated seed-list\n  \
@@ -80,6 +81,14 @@ fn lacking(store: &Store, one: &Newer) -> u64 {
         .map_or(0, |artifact| artifact.size)
 }
 
+/// What it is called; a tree also by the project that is behind its versions.
+fn name(one: &Newer) -> String {
+    match &one.project {
+        Some(project) if *project != one.name => format!("{} ({project})", one.name),
+        _ => one.name.clone(),
+    }
+}
+
 fn print(store: &Store, edition: &str, list: &[(&Newer, Rebuilt)]) {
     if list.is_empty() {
         println!("{edition} has the newest of everything");
@@ -96,7 +105,7 @@ fn print(store: &Store, edition: &str, list: &[(&Newer, Rebuilt)]) {
             "{:<8}{:<7}{:<32} {:<22} {:<22} {:<16} {:>11} {:>14}  {}",
             one.layer.as_str(),
             one.kind,
-            one.name,
+            name(one),
             one.locked,
             one.allowed.clone().unwrap_or_else(dash),
             one.newest.clone().unwrap_or_else(dash),
@@ -116,7 +125,8 @@ fn print(store: &Store, edition: &str, list: &[(&Newer, Rebuilt)]) {
 fn print_json(store: &Store, edition: &str, list: &[(&Newer, Rebuilt)]) {
     let entries = list.iter().map(|(one, rebuilt)| {
         serde_json::json!({
-            "layer": one.layer, "kind": one.kind, "name": one.name, "locked": one.locked,
+            "layer": one.layer, "kind": one.kind, "name": one.name, "project": one.project,
+            "locked": one.locked,
             "allowed": one.allowed, "newest": one.newest, "to_fetch": lacking(store, one),
             "rebuilt": rebuilt,
         })

@@ -7,6 +7,7 @@ mod debian;
 mod direct;
 mod error;
 mod kept;
+mod newest;
 mod outdated;
 mod project;
 mod pylock;
