@@ -166,4 +166,21 @@ mod tests {
         assert_eq!(best("3.13.1"), "3");
         assert_eq!(best("3.14.9"), "4");
     }
+
+    #[test]
+    fn a_suite_that_cannot_be_had_is_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let text = "[debian]\nsuite = \"forky\"\nsnapshot = \"2026-10-20\"\n[python]\n\
+                    version = \"3.14\"\n[image]\ntitle = \"t\"\n";
+        let edition = Edition::parse_at(text, std::path::Path::new("t.toml")).unwrap();
+        let silent = std::sync::Arc::new(store::Silent);
+        let fetcher = Fetcher::new(store::Places::none(), silent, true);
+        let (found, warnings) = suite(&store, &fetcher, &edition, Timestamp::UNIX_EPOCH);
+        assert!(found.is_none());
+        assert!(
+            warnings[0].starts_with("today's suite could not be compared"),
+            "{warnings:?}"
+        );
+    }
 }
