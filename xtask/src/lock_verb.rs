@@ -158,12 +158,12 @@ pub fn lock(
     };
     let text = lock.to_toml()?;
     resolve::settle(&store, &key(&text)?)?;
-    let summary = resolve::summary(kept.whole.as_ref(), &lock);
+    let summary = resolve::summary(kept.whole.as_ref(), &lock)?;
     let cx = Context::new(store, fetcher)?;
     let parts = kept.whole.as_ref().map(|lock| forecast(&cx, lock));
-    let parts = parts.transpose()?.unwrap_or_default();
-    let rebuilt = Rebuilt::new(&cx, &parts, &lock)?;
-    summary::print(&summary, &rebuilt, options.json)?;
+    let parts = parts.transpose()?;
+    let rebuilt = Rebuilt::new(&cx, parts.as_deref(), &lock)?;
+    summary::print(&summary, &rebuilt, text == before, options.json)?;
     if check {
         if text != before {
             bail!(

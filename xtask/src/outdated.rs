@@ -8,7 +8,7 @@ use indicatif::HumanBytes;
 use layer::Context;
 use lock::Lock;
 use resolve::{Newer, Options, Update};
-use store::{Fetcher, Places};
+use store::{Fetcher, Places, Store};
 
 use crate::{place, progress::Bars, rebuilt::Rebuilt};
 
@@ -17,8 +17,9 @@ const NAMED: usize = 2;
 
 /// Lists what has newer versions than an edition's lock, and what each would rebuild.
 ///
-/// "allowed" is what `lock --update` takes, "newest" what the index has beyond that for this Python;
-/// the edition's own lines or another package's requirements keep it away. Nothing is changed.
+/// "allowed" is what `lock --update` takes, "newest" what there is beyond that: on the Python index for
+/// this Python, and in the Debian suite as it is today. The edition's lines, its dates or other packages
+/// keep it away. Nothing is changed.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask outdated\n  cargo xtask outdated seed-list\n  \
@@ -58,25 +59,37 @@ pub fn run(args: &Args) -> Result<()> {
     let before = assembler::forecast(&cx, &lock)?;
     let with = newer.iter().map(|one| {
         let rebuilt = match &one.lock {
-            Some(lock) => Rebuilt::new(&cx, &before, lock)?,
+            Some(lock) => Rebuilt::new(&cx, Some(&before), lock)?,
             None => Rebuilt::default(),
         };
         Ok((one, rebuilt))
     });
     let list = with.collect::<Result<Vec<_>>>()?;
     if args.json {
-        print_json(&edition.name, &list);
+        print_json(&cx.store, &edition.name, &list);
     } else {
-        print(&edition.name, &list);
+        print(&cx.store, &edition.name, &list);
     }
     Ok(())
 }
 
-fn fetch_size(one: &Newer) -> u64 {
-    one.artifact.as_ref().map_or(0, |artifact| artifact.size)
+/// What of the allowed version the store lacks, in bytes.
+fn lacking(store: &Store, one: &Newer) -> u64 {
+    let artifact = one.artifact.as_ref();
+    artifact
+        .filter(|artifact| assembler::is_lacking(store, artifact))
+        .map_or(0, |artifact| artifact.size)
 }
 
-fn print(edition: &str, list: &[(&Newer, Rebuilt)]) {
+/// What it is called; a tree also by the project that is behind its versions.
+fn name(one: &Newer) -> String {
+    match &one.project {
+        Some(project) if *project != one.name => format!("{} ({project})", one.name),
+        _ => one.name.clone(),
+    }
+}
+
+fn print(store: &Store, edition: &str, list: &[(&Newer, Rebuilt)]) {
     if list.is_empty() {
         println!("{edition} has the newest of everything");
         return;
@@ -87,16 +100,16 @@ fn print(edition: &str, list: &[(&Newer, Rebuilt)]) {
     );
     let dash = || "-".to_owned();
     for (one, rebuilt) in list {
-        let weight = |text: String| one.artifact.as_ref().map_or_else(dash, |_| text);
+        let weight = |text: String| one.lock.as_ref().map_or_else(dash, |_| text);
         println!(
             "{:<8}{:<7}{:<32} {:<22} {:<22} {:<16} {:>11} {:>14}  {}",
             one.layer.as_str(),
             one.kind,
-            one.name,
+            name(one),
             one.locked,
             one.allowed.clone().unwrap_or_else(dash),
             one.newest.clone().unwrap_or_else(dash),
-            weight(HumanBytes(fetch_size(one)).to_string()),
+            weight(HumanBytes(lacking(store, one)).to_string()),
             weight(rebuilt.pull()),
             weight(rebuilt.names(NAMED)),
         );
@@ -109,11 +122,12 @@ fn print(edition: &str, list: &[(&Newer, Rebuilt)]) {
     );
 }
 
-fn print_json(edition: &str, list: &[(&Newer, Rebuilt)]) {
+fn print_json(store: &Store, edition: &str, list: &[(&Newer, Rebuilt)]) {
     let entries = list.iter().map(|(one, rebuilt)| {
         serde_json::json!({
-            "layer": one.layer, "kind": one.kind, "name": one.name, "locked": one.locked,
-            "allowed": one.allowed, "newest": one.newest, "to_fetch": fetch_size(one),
+            "layer": one.layer, "kind": one.kind, "name": one.name, "project": one.project,
+            "locked": one.locked,
+            "allowed": one.allowed, "newest": one.newest, "to_fetch": lacking(store, one),
             "rebuilt": rebuilt,
         })
     });

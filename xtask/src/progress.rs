@@ -38,6 +38,7 @@ fn verb(kind: TaskKind) -> &'static str {
         TaskKind::Compile => "compiling",
         TaskKind::Configure => "configuring",
         TaskKind::Assemble => "writing",
+        TaskKind::Ask => "asking",
         _ => "working on",
     }
 }

@@ -1,13 +1,13 @@
 //! What a new lock rebuilds: parts by layer, and what a user pulls who has the old image.
 
 use anyhow::Result;
-use assembler::{PlannedPart, forecast, rebuilt};
+use assembler::{PlannedPart, forecast, rebuilt, to_fetch};
 use indicatif::HumanBytes;
 use layer::Context;
 use lock::Lock;
 use serde::Serialize;
 
-/// One part that is built anew.
+/// One part that the lock before had not.
 #[derive(Debug, Clone, Serialize)]
 pub struct Part {
     /// Its layer.
@@ -16,36 +16,44 @@ pub struct Part {
     pub name: String,
     /// Compressed size in bytes, or about it.
     pub bytes: u64,
-    /// Whether the size is known.
-    pub exact: bool,
+    /// It stands in the store already: nothing is to be built, and its size is known.
+    pub in_store: bool,
 }
 
 /// What changes between two locks.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Rebuilt {
-    /// The parts that are built anew.
+    /// The parts that the lock before had not: built anew, unless they stand in the store.
     pub parts: Vec<Part>,
-    /// What a user pulls who has the old image, in bytes.
+    /// There was no lock before: all parts are new.
+    pub first: bool,
+    /// What a user pulls who has the old image, or of a first one all of it, in bytes.
     pub to_pull: u64,
     /// Whether that is known, or about.
     pub exact: bool,
+    /// What the next build of all that the lock names fetches, in bytes.
+    #[serde(skip)]
+    pub to_fetch: u64,
 }
 
 impl Rebuilt {
-    /// Compares a lock with the parts of the one before it.
-    pub fn new(cx: &Context, before: &[PlannedPart], lock: &Lock) -> Result<Self> {
+    /// Compares a lock with the parts of the one before it, if there was one.
+    pub fn new(cx: &Context, before: Option<&[PlannedPart]>, lock: &Lock) -> Result<Self> {
         let after = forecast(cx, lock)?;
-        let parts: Vec<Part> = rebuilt(before, &after)
+        let parts: Vec<Part> = rebuilt(before.unwrap_or_default(), &after)
+            .into_iter()
             .map(|part| Part {
-                layer: part.layer.clone(),
-                name: part.name.clone(),
+                layer: part.layer,
+                name: part.name,
                 bytes: part.size,
-                exact: part.exact,
+                in_store: part.in_store,
             })
             .collect();
         Ok(Self {
+            first: before.is_none(),
             to_pull: parts.iter().map(|part| part.bytes).sum(),
-            exact: parts.iter().all(|part| part.exact),
+            exact: parts.iter().all(|part| part.in_store),
+            to_fetch: to_fetch(&cx.store, lock, &after),
             parts,
         })
     }
@@ -65,6 +73,9 @@ impl Rebuilt {
 
     /// What there is to pull, for people.
     pub fn pull(&self) -> String {
+        if self.parts.is_empty() && !self.first {
+            return "the config alone".to_owned();
+        }
         let about = if self.exact { "" } else { "about " };
         format!("{about}{}", HumanBytes(self.to_pull))
     }
@@ -72,6 +83,7 @@ impl Rebuilt {
 
 impl std::fmt::Display for Part {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.layer, self.name)
+        let note = if self.in_store { " (in the store)" } else { "" };
+        write!(f, "{}: {}{note}", self.layer, self.name)
     }
 }

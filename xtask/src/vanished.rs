@@ -58,7 +58,7 @@ pub fn renew(cx: &Context, path: &Path, gone: &[Artifact], locked: bool) -> Resu
         );
     }
     edition::write(path, &text)?;
-    let changes = resolve::summary(kept.whole.as_ref(), &lock).changes;
+    let changes = resolve::summary(kept.whole.as_ref(), &lock)?.changes;
     let shown = path.display();
     cx.progress.warn(&format!(
         "{shown} is updated: {} entries changed",

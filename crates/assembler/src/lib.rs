@@ -21,6 +21,6 @@ pub use archive::{write_archive, write_plain_archive};
 pub use build::assemble;
 pub use edition::layers;
 pub use error::{Error, Result};
-pub use forecast::{PlannedPart, forecast, rebuilt};
+pub use forecast::{PlannedPart, forecast, is_lacking, rebuilt, to_fetch};
 pub use image::{Image, Meta};
 pub use layout::{LayoutBuilder, LayoutOutcome, write_layout};

@@ -129,6 +129,12 @@ impl Packages {
             .collect()
     }
 
+    /// The highest version of a package, where it is higher than `than`.
+    pub fn newer(&self, name: &str, than: &str) -> Option<&str> {
+        let highest = self.versions_of(name).into_iter().next()?;
+        (compare(highest, than) == Some(Ordering::Greater)).then_some(highest)
+    }
+
     pub(crate) fn get(&self, id: Id) -> &Package {
         &self.packages[id.0 as usize]
     }

@@ -354,3 +354,12 @@ fn an_index_that_is_none() {
     assert!(packages.is_empty());
     assert_eq!(packages.ids().collect::<Vec<Id>>(), []);
 }
+
+#[test]
+fn a_newer_version_is_one_by_debians_order() {
+    let packages = index("a 1.9-1\n a 1.10-1\n a 1.10~rc1-1");
+    assert_eq!(packages.newer("a", "1.9-1"), Some("1.10-1"));
+    assert_eq!(packages.newer("a", "1.10-1"), None);
+    assert_eq!(packages.newer("a", "1:0.1-1"), None);
+    assert_eq!(packages.newer("b", "1"), None);
+}

@@ -80,6 +80,11 @@ impl Plan<'_> {
         &self.name
     }
 
+    /// About how many bytes it is.
+    pub fn weight(&self) -> u64 {
+        self.weight
+    }
+
     /// The artifacts that it fetches.
     pub fn artifacts(&self) -> &[Artifact] {
         &self.artifacts

@@ -64,6 +64,15 @@ pub struct Submodule {
 }
 
 impl Git {
+    /// Its version with the commit, where the version is not the commit's own.
+    pub fn with_commit(&self) -> String {
+        let commit = self.commit.short();
+        match self.version == commit {
+            true => commit,
+            false => format!("{} ({commit})", self.version),
+        }
+    }
+
     /// How messages call it: name and version.
     pub fn shown(&self) -> String {
         format!("{} {}", self.name, self.version)

@@ -1,19 +1,19 @@
 //! What has newer versions than a lock: those that the edition allows, and those that there are.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::{collections::BTreeMap, thread};
 
+use debian_archive::Packages;
 use edition::Edition;
-use lock::{Artifact, LayerName, Lock, Origin};
+use lock::{Artifact, LayerName, Lock, Source};
 use pep440_rs::Version;
 use store::{Fetcher, Store};
 
-use crate::{Kept, Options, Result, Update, resolve::resolve, tags::Tags};
-
-/// How many projects' pages are read at a time.
-const AT_ONCE: usize = 8;
+use crate::{
+    Error, Kept, Options, Result, Update,
+    newest::{projects, suite, version_of},
+    resolve::resolve,
+    tags::Tags,
+};
 
 /// An entry of the lock that has a newer version.
 #[derive(Debug, Clone)]
@@ -24,12 +24,16 @@ pub struct Newer {
     pub layer: LayerName,
     /// Its name.
     pub name: String,
+    /// Of a tree that is taken from a wheel of the Python index: the wheel's project. The versions here
+    /// are the wheel's, as the tree may be called anything.
+    pub project: Option<String>,
     /// Its version in the lock.
     pub locked: String,
     /// The version that `lock --update` takes, if it is another.
     pub allowed: Option<String>,
-    /// The newest that the index has for this Python and platform, where it is newer than both.
-    /// Pre-releases do not count.
+    /// The newest that there is, where it is newer than both: of the default index for this Python and
+    /// platform, pre-releases apart, or of the suite as it is today, also where the edition has a
+    /// snapshot of it.
     pub newest: Option<String>,
     /// The artifact of the allowed version.
     pub artifact: Option<Artifact>,
@@ -57,10 +61,25 @@ pub fn outdated(
         interpreter: Some(lock.python.clone()),
         ..Kept::nothing()
     };
-    let (allowed, warnings) = resolve(store, fetcher, edition, &kept, &all)?;
-    let mut newer = entries(lock, &allowed);
     let tags = Tags::new(edition.python.version.value);
-    newest(fetcher, &tags, lock, &mut newer)?;
+    // All three wait for the network most of the time.
+    let (resolved, projects, today) = thread::scope(|scope| {
+        let projects = scope.spawn(|| projects(fetcher, &tags, lock));
+        let today = scope.spawn(|| suite(store, fetcher, edition, options.now));
+        let resolved = resolve(store, fetcher, edition, &kept, &all);
+        (resolved, projects.join(), today.join())
+    });
+    let (allowed, mut warnings) = resolved?;
+    let projects = projects.unwrap_or(Err(Error::Lost))?;
+    let (today, more) = today.map_err(|_| Error::Lost)?;
+    for warning in more {
+        // Without a snapshot both looked at the same suite.
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+    let mut newer = entries(lock, &allowed);
+    newest(&projects, today.as_ref(), &mut newer);
     newer.retain(|entry| entry.allowed.is_some() || entry.newest.is_some());
     newer.sort_by(|one, other| (one.layer, &one.name).cmp(&(other.layer, &other.name)));
     Ok((newer, warnings))
@@ -81,6 +100,7 @@ fn entries(lock: &Lock, allowed: &Lock) -> Vec<Newer> {
             kind: "deb",
             layer: deb.layer,
             name: deb.name.clone(),
+            project: None,
             locked: deb.version.clone(),
             allowed: new.map(|new| new.version.clone()),
             newest: None,
@@ -102,6 +122,7 @@ fn entries(lock: &Lock, allowed: &Lock) -> Vec<Newer> {
             kind: "wheel",
             layer: wheel.layer,
             name: wheel.name.clone(),
+            project: None,
             locked: wheel.version.clone(),
             allowed: new.map(|new| new.version.clone()),
             newest: None,
@@ -121,85 +142,64 @@ fn entries(lock: &Lock, allowed: &Lock) -> Vec<Newer> {
             kind: "source",
             layer: tree.layer,
             name: tree.name.clone(),
-            locked: tree.version.clone(),
-            allowed: new.map(|new| new.version.clone()),
+            project: tree.project.clone(),
+            locked: tree_version(tree),
+            allowed: new.map(tree_version),
             newest: None,
             artifact: new.map(lock::Source::artifact),
             lock: new.map(|new| with(&|lock| lock.sources[at] = new.clone())),
         });
     }
+    for (at, git) in lock.git.iter().enumerate() {
+        let new = allowed
+            .git
+            .iter()
+            .find(|new| (new.layer, &new.name) == (git.layer, &git.name));
+        let new = new.filter(|new| new.commit != git.commit);
+        entries.push(Newer {
+            kind: "git",
+            layer: git.layer,
+            name: git.name.clone(),
+            project: None,
+            locked: git.with_commit(),
+            allowed: new.map(lock::Git::with_commit),
+            newest: None,
+            artifact: None,
+            lock: new.map(|new| with(&|lock| lock.git[at] = new.clone())),
+        });
+    }
     entries
 }
 
-/// Asks the default index for the newest version of every wheel that comes from it.
-fn newest(fetcher: &Fetcher, tags: &Tags, lock: &Lock, entries: &mut [Newer]) -> Result<()> {
-    let wheels = lock.wheels.iter();
-    let of_index = |wheel: &&lock::Wheel| matches!(wheel.artifact().origin, Origin::Python { .. });
-    let wheels: Vec<&lock::Wheel> = wheels.filter(of_index).collect();
-    let next = AtomicUsize::new(0);
-    let found = Mutex::new(Vec::new());
-    let work = || {
-        while let Some(entry) = wheels.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let names = fetcher.file_names(&entry.name);
-            let best = names.map(|names| best(&names, tags));
-            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-            found.push((entry.name.clone(), best));
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..wheels.len().min(AT_ONCE) {
-            scope.spawn(work);
-        }
-    });
-    let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    for (name, best) in found {
-        let Some(best) = best? else { continue };
-        for entry in entries.iter_mut().filter(|entry| entry.name == name) {
-            let known = entry.allowed.as_ref().unwrap_or(&entry.locked);
-            let is_newer = known.parse::<Version>().is_ok_and(|known| best > known);
-            if entry.kind == "wheel" && is_newer {
-                entry.newest = Some(best.to_string());
-            }
-        }
-    }
-    Ok(())
+/// A tree's version; of one that is taken from a wheel of the index, the wheel's.
+fn tree_version(tree: &Source) -> String {
+    let of_wheel = tree.project.as_ref().and(version_of(&tree.filename));
+    of_wheel.unwrap_or(&tree.version).to_owned()
 }
 
-/// The newest final version among wheels that fit.
-fn best(names: &[String], tags: &Tags) -> Option<Version> {
-    names
-        .iter()
-        .filter(|name| tags.rank(name).is_some())
-        .filter_map(|name| name.split('-').nth(1)?.parse::<Version>().ok())
-        .filter(|version| !version.any_prerelease())
-        .max()
+/// Notes what there is beyond what is allowed.
+fn newest(projects: &BTreeMap<String, Version>, suite: Option<&Packages>, entries: &mut [Newer]) {
+    for entry in entries {
+        let known = entry.allowed.as_ref().unwrap_or(&entry.locked);
+        entry.newest = match (entry.kind, &entry.project) {
+            ("deb", _) => suite
+                .and_then(|suite| suite.newer(&entry.name, known))
+                .map(str::to_owned),
+            ("wheel", _) => newer_project(projects, &entry.name, known),
+            (_, Some(project)) => newer_project(projects, project, known),
+            _ => None,
+        };
+    }
+}
+
+fn newer_project(projects: &BTreeMap<String, Version>, name: &str, known: &str) -> Option<String> {
+    let (newest, known) = (projects.get(name)?, known.parse::<Version>().ok()?);
+    (*newest > known).then(|| newest.to_string())
 }
 
 #[cfg(test)]
 mod tests {
-    use edition::PythonVersion;
-
     use super::*;
-
-    #[test]
-    fn the_newest_final_version_that_fits() {
-        let tags = Tags::new(PythonVersion {
-            major: 3,
-            minor: 14,
-            free_threaded: false,
-        });
-        let names = [
-            "a-1.9-py3-none-any.whl",
-            "a-1.10-cp314-cp314-manylinux_2_28_x86_64.whl",
-            "a-1.11-cp313-cp313-manylinux_2_28_x86_64.whl",
-            "a-2.0rc1-py3-none-any.whl",
-            "a-2.0.dev3-py3-none-any.whl",
-            "a-3.tar.gz",
-        ];
-        let names = names.map(str::to_owned);
-        assert_eq!(best(&names, &tags).unwrap().to_string(), "1.10");
-        assert!(best(&names[2..], &tags).is_none());
-    }
 
     #[test]
     fn entries_with_another_version_give_a_lock_each() {
@@ -216,9 +216,51 @@ mod tests {
         let changed: Vec<_> = entries.iter().filter(|e| e.allowed.is_some()).collect();
         assert_eq!(changed.len(), 2);
         for entry in changed {
-            let summary = crate::summary(Some(&lock), entry.lock.as_ref().unwrap());
+            let summary = crate::summary(Some(&lock), entry.lock.as_ref().unwrap()).unwrap();
             assert_eq!(summary.changes.len(), 1);
             assert_eq!(summary.changes[0].name, entry.name);
         }
+    }
+
+    #[test]
+    fn trees_of_wheels_and_packages_of_the_suite_have_a_newest() {
+        let lock = Lock::starter().unwrap();
+        let mut entries = entries(&lock, &lock);
+        let deb = &lock.debs[0];
+        let stanza = |version: &str| {
+            format!(
+                "Package: {}\nVersion: {version}\nArchitecture: amd64\nFilename: x.deb\nSize: 1\n\
+                 SHA256: {}\n\n",
+                deb.name, deb.sha256
+            )
+        };
+        let mut today = Packages::new("amd64");
+        let text = [stanza(&deb.version), stanza("9:9-9")].concat();
+        today.read("test", text.as_bytes()).unwrap();
+        let tree = lock.sources.iter().find(|tree| tree.name == "ComfyUI");
+        let project = tree.unwrap().project.clone().unwrap();
+        let versions = [(project, "999"), ("tqdm".to_owned(), "0.1")];
+        let projects = versions.map(|(name, version)| (name, version.parse().unwrap()));
+        newest(&BTreeMap::from(projects), Some(&today), &mut entries);
+        let found = entries.iter().filter(|entry| entry.newest.is_some());
+        let found: Vec<_> = found
+            .map(|entry| (entry.name.as_str(), entry.newest.as_deref().unwrap()))
+            .collect();
+        assert_eq!(found, [(deb.name.as_str(), "9:9-9"), ("ComfyUI", "999")]);
+        // The tree's own version is the edition's word for it, and says nothing of the wheel.
+        let tree = entries
+            .iter()
+            .find(|entry| entry.name == "ComfyUI")
+            .unwrap();
+        let filename = &lock
+            .sources
+            .iter()
+            .find(|tree| tree.name == "ComfyUI")
+            .unwrap()
+            .filename;
+        assert!(
+            filename.contains(&format!("-{}-", tree.locked)),
+            "{filename}"
+        );
     }
 }

@@ -27,6 +27,8 @@ pub enum TaskKind {
     Configure,
     /// An image from its layers.
     Assemble,
+    /// Questions to an index.
+    Ask,
 }
 
 /// A piece of work that takes a while.

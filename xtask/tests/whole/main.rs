@@ -10,6 +10,7 @@
 mod determinism;
 mod downloads;
 mod edition;
+mod forecast;
 mod full_disk;
 mod kills;
 mod mirror;

@@ -19,13 +19,14 @@ pub(super) fn parse(text: &str, at: &Url) -> Vec<Listed> {
         let (name, after) = split_name(&rest[1..]);
         let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
         if is("a") || is("base") {
-            let (href, end) = href(after);
+            let (tag, end) = attributes(after);
             rest = end;
+            let href = tag.href.as_ref();
             let Some(url) = href.and_then(|href| base.join(href.trim()).ok()) else {
                 continue;
             };
             if is("a") {
-                listed.extend(file(url));
+                listed.extend(file(url, tag));
             } else {
                 base = url;
             }
@@ -36,7 +37,15 @@ pub(super) fn parse(text: &str, at: &Url) -> Vec<Listed> {
     listed
 }
 
-fn file(mut url: Url) -> Option<Listed> {
+/// What is read of a tag.
+#[derive(Default)]
+struct Attributes {
+    href: Option<String>,
+    requires_python: Option<String>,
+    yanked: Option<String>,
+}
+
+fn file(mut url: Url, tag: Attributes) -> Option<Listed> {
     let filename = url
         .path_segments()?
         .next_back()
@@ -55,7 +64,8 @@ fn file(mut url: Url) -> Option<Listed> {
         filename,
         url,
         sha256: hash,
-        yanked: false,
+        yanked: tag.yanked.is_some(),
+        requires_python: tag.requires_python,
     })
 }
 
@@ -66,9 +76,9 @@ fn split_name(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// The `href` among a tag's attributes, and what follows the tag. Quoted values may hold `>`.
-fn href(mut text: &str) -> (Option<String>, &str) {
-    let mut found = None;
+/// A tag's attributes, of each the first, and what follows the tag. Quoted values may hold `>`.
+fn attributes(mut text: &str) -> (Attributes, &str) {
+    let mut found = Attributes::default();
     loop {
         text = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
         if text.is_empty() || text.starts_with('>') {
@@ -79,8 +89,18 @@ fn href(mut text: &str) -> (Option<String>, &str) {
         let first = text.chars().next().map_or(0, char::len_utf8);
         let end = text[first..].find(ends).map_or(text.len(), |at| at + first);
         let (name, after) = text.split_at(end);
+        let known = [
+            ("href", &mut found.href),
+            ("data-requires-python", &mut found.requires_python),
+            ("data-yanked", &mut found.yanked),
+        ];
+        let mut known = known.into_iter();
+        let slot = known.find(|(known, _)| name.eq_ignore_ascii_case(known));
         text = after.trim_start();
         let Some(after) = text.strip_prefix('=') else {
+            if let Some((_, slot)) = slot {
+                slot.get_or_insert_default();
+            }
             continue;
         };
         let after = after.trim_start();
@@ -95,8 +115,8 @@ fn href(mut text: &str) -> (Option<String>, &str) {
                 after.split_at(after.find(end).unwrap_or(after.len()))
             }
         };
-        if name.eq_ignore_ascii_case("href") && found.is_none() {
-            found = Some(unescape(value));
+        if let Some((_, slot)) = slot {
+            slot.get_or_insert_with(|| unescape(value));
         }
         text = after;
     }
@@ -181,6 +201,21 @@ mod tests {
                 ),
             ]
         );
+    }
+
+    #[test]
+    fn what_an_anchor_says_of_its_file() {
+        let at = Url::parse("https://i.test/simple/p/").unwrap();
+        let text = "<a data-requires-python=\"&gt;=3.9,&lt;3.14\" href=a.whl>a</a>\n\
+                    <a href=b.whl data-yanked>b</a><a data-yanked='why' href=c.whl>c</a>";
+        let listed = parse(text, &at);
+        let requires: Vec<_> = listed
+            .iter()
+            .map(|f| f.requires_python.as_deref())
+            .collect();
+        assert_eq!(requires, [Some(">=3.9,<3.14"), None, None]);
+        let yanked: Vec<_> = listed.iter().map(|f| f.yanked).collect();
+        assert_eq!(yanked, [false, true, true]);
     }
 
     #[test]

@@ -30,8 +30,19 @@ pub(super) struct Listed {
     pub(super) filename: String,
     pub(super) url: Url,
     pub(super) sha256: Option<Sha256>,
-    /// Withdrawn (PEP 592), as far as a JSON page tells.
+    /// Withdrawn (PEP 592).
     pub(super) yanked: bool,
+    /// Which Pythons it is for, as its Requires-Python has it.
+    pub(super) requires_python: Option<String>,
+}
+
+/// A file of a project, as an index tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectFile {
+    /// Its name.
+    pub filename: String,
+    /// Which Pythons it is for, as its Requires-Python has it, if the index tells.
+    pub requires_python: Option<String>,
 }
 
 /// A page that was read, or is just being read by whoever holds it.
@@ -78,20 +89,24 @@ impl Pages {
         Ok(slot.insert(listed).clone())
     }
 
-    /// The names of a project's files that were not withdrawn. A folder of wheels has none to tell.
-    pub(super) fn file_names(
+    /// A project's files that were not withdrawn. A folder of wheels has none to tell.
+    pub(super) fn files(
         &self,
         client: &Client,
         place: &Place,
         project: &str,
-    ) -> Result<Vec<String>, Failure> {
+    ) -> Result<Vec<ProjectFile>, Failure> {
         let page = folder(place.below(&format!("{project}/")));
         if page.scheme() == "file" {
             return Ok(Vec::new());
         }
         let listed = self.listed(client, &page)?;
         let files = listed.iter().filter(|file| !file.yanked);
-        Ok(files.map(|file| file.filename.clone()).collect())
+        let file = |file: &Listed| ProjectFile {
+            filename: file.filename.clone(),
+            requires_python: file.requires_python.clone(),
+        };
+        Ok(files.map(file).collect())
     }
 }
 
@@ -162,6 +177,7 @@ fn parse_json(bytes: &[u8], at: &Url) -> Result<Vec<Listed>, String> {
         files: Vec<File>,
     }
     #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
     struct File {
         filename: String,
         url: String,
@@ -169,6 +185,7 @@ fn parse_json(bytes: &[u8], at: &Url) -> Result<Vec<Listed>, String> {
         hashes: HashMap<String, String>,
         #[serde(default)]
         yanked: serde_json::Value,
+        requires_python: Option<String>,
     }
 
     let page: Page = serde_json::from_slice(bytes)
@@ -182,6 +199,7 @@ fn parse_json(bytes: &[u8], at: &Url) -> Result<Vec<Listed>, String> {
             sha256,
             // PEP 691: a reason, or a truth value.
             yanked: file.yanked.is_string() || file.yanked == true,
+            requires_python: file.requires_python,
         })
     });
     Ok(listed.collect())
@@ -205,7 +223,7 @@ mod tests {
             r#"{{"meta": {{"api-version": "1.3"}}, "name": "six", "files": [
                 {{"filename": "a.whl", "url": "../../f/a.whl", "hashes": {{"sha256": "{}"}}}},
                 {{"filename": "b.whl", "url": "https://f.test/b.whl", "hashes": {{}},
-                  "size": 3, "yanked": "why"}},
+                  "size": 3, "yanked": "why", "requires-python": ">=3.9"}},
                 {{"filename": "c.whl", "url": "https://[", "hashes": {{}}}}]}}"#,
             "AB".repeat(32)
         );
@@ -223,6 +241,7 @@ mod tests {
         );
         let yanked: Vec<_> = listed.iter().map(|file| file.yanked).collect();
         assert_eq!(yanked, [false, true]);
+        assert_eq!(listed[1].requires_python.as_deref(), Some(">=3.9"));
         assert!(
             parse(b"{}", "application/json", &at)
                 .unwrap_err()
@@ -237,6 +256,7 @@ mod tests {
             url: Url::parse(&format!("https://f.test/{byte:?}/{name}")).unwrap(),
             sha256: byte.map(|byte| Sha256([byte; 32])),
             yanked: false,
+            requires_python: None,
         };
         let artifact = Artifact {
             name: "a 1".to_owned(),

@@ -32,6 +32,7 @@ use attempt::Failure;
 use client::Client;
 pub use fresh::Fresh;
 use index::Pages;
+pub use index::ProjectFile;
 use partial::Partial;
 
 /// Tells a download whether it should end.

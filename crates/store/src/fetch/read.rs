@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use super::{Failure, Fetcher, Inner, Pages};
+use super::{Failure, Fetcher, Inner, Pages, ProjectFile};
 use crate::{Error, Place, Places, Result, places::shown};
 
 impl Fetcher {
@@ -52,12 +52,12 @@ impl Fetcher {
         }
     }
 
-    /// The names of all files that the Python indexes list for a project and that were not withdrawn.
+    /// All files that the Python indexes list for a project and that were not withdrawn.
     ///
     /// # Errors
     /// [`Error::Offline`], [`Error::NoPythonIndex`]; [`Error::Read`] when no index has the project or
     /// one fails.
-    pub fn file_names(&self, project: &str) -> Result<Vec<String>> {
+    pub fn project_files(&self, project: &str) -> Result<Vec<ProjectFile>> {
         if self.inner.offline {
             return Err(Error::Offline {
                 artifact: format!("the files of {project}"),
@@ -65,11 +65,11 @@ impl Fetcher {
             });
         }
         let (client, pages) = (&self.inner.client, &self.inner.pages);
-        let mut names = Vec::new();
+        let mut files = Vec::new();
         let mut last = None;
         for place in self.inner.places.python()? {
-            match self.patiently(|| pages.file_names(client, &place, project)) {
-                Ok(found) => names.extend(found),
+            match self.patiently(|| pages.files(client, &place, project)) {
+                Ok(found) => files.extend(found),
                 Err(failure) => {
                     last = Some(Error::Read {
                         address: format!("{place}{project}/"),
@@ -79,8 +79,8 @@ impl Fetcher {
             }
         }
         match last {
-            Some(error) if names.is_empty() => Err(error),
-            _ => Ok(names),
+            Some(error) if files.is_empty() => Err(error),
+            _ => Ok(files),
         }
     }
 
