@@ -58,7 +58,7 @@ pub fn image(edition: &str, up_to: LayerName, options: &BuildOptions) -> Result<
             other => return Ok(other?),
         };
         round += 1;
-        let gone = cx.fetcher.absent(&cx.store, &lock.artifacts())?;
+        let gone = vanished::find(&cx, &lock)?;
         if gone.is_empty() {
             return Err(error.into());
         }

@@ -1,19 +1,28 @@
-//! Artifacts that no mirror has any more: their entries of the lock are resolved anew.
+//! Artifacts and commits that no mirror has any more: their entries of the lock are resolved anew.
 
 use std::{collections::BTreeSet, path::Path};
 
 use anyhow::{Result, bail};
 use edition::{Edition, EditionFile};
 use layer::Context;
-use lock::{Artifact, Lock};
+use lock::{Lock, Sha256};
 use resolve::{Kept, Options, Update};
 
 /// How many artifacts an error names.
 const LISTED: usize = 8;
 
+/// Something that is at no place any more.
+#[derive(Debug)]
+pub struct Gone {
+    /// What messages call it.
+    shown: String,
+    /// The names of its entries in the lock.
+    names: BTreeSet<String>,
+}
+
 /// Renews the entries of `gone` in the lock at `path`, and says so. What else the lock has stays, as far
 /// as the archive still has it.
-pub fn renew(cx: &Context, path: &Path, gone: &[Artifact], locked: bool) -> Result<()> {
+pub fn renew(cx: &Context, path: &Path, gone: &[Gone], locked: bool) -> Result<()> {
     let list = list(gone);
     if locked {
         bail!(
@@ -35,13 +44,12 @@ pub fn renew(cx: &Context, path: &Path, gone: &[Artifact], locked: bool) -> Resu
     let edition = Edition::parse_at(file.text(), &toml)?;
     let kept = Kept::read(path);
     let before = std::fs::read_to_string(path)?;
-    let lock = Lock::read(path)?;
     for one in gone {
-        let what = format!("no mirror has {one} any more: it is resolved anew");
+        let what = format!("no mirror has {} any more: it is resolved anew", one.shown);
         cx.progress.warn(&what);
     }
     let options = Options {
-        update: Update::Names(names(&lock, gone)),
+        update: Update::Names(gone.iter().flat_map(|one| one.names.clone()).collect()),
         folder: path.parent().unwrap_or(Path::new(".")),
         now: jiff::Timestamp::now(),
     };
@@ -77,22 +85,37 @@ pub fn renew(cx: &Context, path: &Path, gone: &[Artifact], locked: bool) -> Resu
     Ok(())
 }
 
-fn list(gone: &[Artifact]) -> String {
-    let lines = gone.iter().take(LISTED).map(|one| format!("\n  {one}"));
+fn list(gone: &[Gone]) -> String {
+    let lines = gone.iter().take(LISTED);
+    let lines = lines.map(|one| format!("\n  {}", one.shown));
     let more = gone.len().saturating_sub(LISTED);
     let more = (more > 0).then(|| format!("\n  and {more} more"));
     lines.chain(more).collect()
 }
 
-/// What the entries of some artifacts are called.
-fn names(lock: &Lock, gone: &[Artifact]) -> BTreeSet<String> {
-    let is_gone = |sha256| gone.iter().any(|artifact| artifact.sha256 == sha256);
-    let debs = lock.debs.iter().map(|deb| (&deb.name, deb.sha256));
-    let wheels = lock.wheels.iter().map(|wheel| (&wheel.name, wheel.sha256));
-    let sources = lock.sources.iter();
-    let sources = sources.map(|tree| (tree.project.as_ref().unwrap_or(&tree.name), tree.sha256));
-    let all = debs.chain(wheels).chain(sources);
-    all.filter(|(_, sha256)| is_gone(*sha256))
-        .map(|(name, _)| name.clone())
-        .collect()
+/// What of the lock is not in the store, and at no place any more.
+pub fn find(cx: &Context, lock: &Lock) -> Result<Vec<Gone>> {
+    let artifacts = cx.fetcher.absent(&cx.store, &lock.artifacts())?;
+    let mut gone: Vec<Gone> = Vec::new();
+    for artifact in artifacts {
+        let is = |sha256: Sha256| sha256 == artifact.sha256;
+        let debs = lock.debs.iter().filter(|deb| is(deb.sha256));
+        let wheels = lock.wheels.iter().filter(|wheel| is(wheel.sha256));
+        let sources = lock.sources.iter().filter(|tree| is(tree.sha256));
+        let names = debs
+            .map(|deb| &deb.name)
+            .chain(wheels.map(|wheel| &wheel.name))
+            .chain(sources.map(|tree| &tree.name));
+        gone.push(Gone {
+            shown: artifact.to_string(),
+            names: names.cloned().collect(),
+        });
+    }
+    let git = lock.git.iter();
+    let git = git.filter(|git| git::is_absent(&cx.store, &cx.fetcher, git));
+    gone.extend(git.map(|git| Gone {
+        shown: format!("{} (commit {})", git.shown(), git.commit),
+        names: [git.name.clone()].into(),
+    }));
+    Ok(gone)
 }

@@ -7,70 +7,13 @@
 #[path = "../../crates/store/tests/server/mod.rs"]
 mod server;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+mod small;
+
+use std::{fs, path::Path, process::Command};
 
 use lock::{Lock, Sha256};
 use server::{Answer, Server};
-
-const EDITION: &str = r#"
-[debian]
-suite = "forky"
-
-[python]
-version = "3.14"
-
-[image]
-title = "Small"
-
-[layer.base]
-debian = ["libffi-dev"]
-
-[layer.python]
-debian = ["python3.14"]
-
-[layer.deps]
-python = ["idna", "certifi"]
-"#;
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xtask"))
-        .args(arguments)
-        .arg("--store")
-        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("small-edition-store"))
-        .current_dir(folder)
-        .output()
-        .unwrap()
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// Locks an edition; `None` where the registries are not reachable.
-fn lock(folder: &Path, edition: &str) -> Option<PathBuf> {
-    fs::write(folder.join("small.toml"), edition).unwrap();
-    let locked = run(folder, &["lock", "./small.toml"]);
-    if locked.status.success() {
-        return Some(folder.join("small.lock"));
-    }
-    let errors = errors(&locked);
-    let unreachable = [
-        "cannot fetch",
-        "Failed to fetch",
-        "error sending request",
-        "has the suite",
-    ];
-    assert!(
-        unreachable.iter().any(|words| errors.contains(words)),
-        "{errors}"
-    );
-    eprintln!("skipped: the registries are not reachable: {errors}");
-    None
-}
+use small::{EDITION, errors, lock, run};
 
 #[test]
 fn vanished_entries_are_resolved_anew_unless_the_lock_is_locked() {

@@ -53,7 +53,7 @@ impl<'l> System<'l> {
             let mut key = KeyBuilder::new(FORMAT);
             key.field("suite", &self.lock.debian.suite);
             key.field("architecture", &self.lock.debian.architecture);
-            key.field("created", &self.lock.created);
+            key.field("date", &self.lock.debian.date);
             key.list("debs", self.lock.debs_of(layer).map(|deb| deb.sha256.0));
             key.key("below", &below);
             below = key.finish();
@@ -137,7 +137,7 @@ impl<'l> System<'l> {
             cx,
             root,
             dpkg_version: dpkg.map_or("", |dpkg| dpkg.version.as_str()),
-            epoch: self.lock.created_seconds(),
+            epoch: self.lock.suite_seconds(),
         };
         let debs: Vec<&Deb> = self.lock.debs_of(layer).collect();
         let Some(below) = below else {

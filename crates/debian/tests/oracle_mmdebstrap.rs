@@ -159,7 +159,7 @@ fn mmdebstrap(lock: &Lock, tar: &Path) -> Result<(), String> {
     let include: Vec<&str> = lock.debs.iter().map(|deb| deb.name.as_str()).collect();
     let suite = &lock.debian.suite;
     let out = Command::new("mmdebstrap")
-        .env("SOURCE_DATE_EPOCH", lock.created_seconds().to_string())
+        .env("SOURCE_DATE_EPOCH", lock.suite_seconds().to_string())
         .args(["--mode=root", "--variant=custom", "--quiet"])
         .arg(format!("--include={}", include.join(",")))
         // The mirror may be a snapshot; what comes from it is compared, and not used.

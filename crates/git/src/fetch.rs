@@ -165,6 +165,7 @@ impl Fetching<'_> {
     }
 
     fn absent(&self) -> Error {
+        self.fetcher.note_absent();
         Error::NoCommit {
             repository: self.wanted.repository.to_owned(),
             commit: self.wanted.commit,

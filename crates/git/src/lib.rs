@@ -25,4 +25,4 @@ pub use error::{Error, Result};
 pub use location::complete;
 pub use recipe::recipe_key;
 pub use reference::look_up;
-pub use tree::tree;
+pub use tree::{is_absent, tree};

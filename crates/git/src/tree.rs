@@ -52,6 +52,12 @@ pub fn tree(store: &Store, fetcher: &Fetcher, git: &Git) -> Result<Tree> {
     build(git, leaves)
 }
 
+/// Whether a commit of `git`, or of a submodule in it, is neither in the store nor in its repository. A
+/// repository that fails is taken to have it.
+pub fn is_absent(store: &Store, fetcher: &Fetcher, git: &Git) -> bool {
+    matches!(tree(store, fetcher, git), Err(Error::NoCommit { .. }))
+}
+
 /// The lock's entry of a submodule.
 fn locked<'g>(git: &'g Git, met: &Met<'_>) -> Result<&'g lock::Submodule> {
     let path = met.path.to_string();

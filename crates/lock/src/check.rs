@@ -47,11 +47,20 @@ fn head(lock: &Lock, faults: &mut Vec<Fault>) {
             format!("expected an RFC 3339 time in UTC, found {:?}", lock.created),
         );
     }
+    if lock.debian.date.parse::<jiff::Timestamp>().is_err() {
+        fault(
+            "debian.date",
+            format!(
+                "expected an RFC 3339 time in UTC, found {:?}",
+                lock.debian.date
+            ),
+        );
+    }
     if let Some(time) = &lock.debian.snapshot
         && time.parse::<jiff::Timestamp>().is_err()
     {
         fault(
-            "snapshot",
+            "debian.snapshot",
             format!("expected an RFC 3339 time in UTC, found {time:?}"),
         );
     }

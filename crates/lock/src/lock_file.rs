@@ -106,10 +106,12 @@ impl Lock {
         Self::parse(include_str!("../editions/starter.lock"), "starter")
     }
 
-    /// When the lock was made, in seconds since the epoch: `SOURCE_DATE_EPOCH` of what is built.
-    pub fn created_seconds(&self) -> i64 {
+    /// The suite's date in seconds since the epoch: `SOURCE_DATE_EPOCH` of the Debian system. Not the
+    /// lock's, which changes with a wheel or a commit.
+    pub fn suite_seconds(&self) -> i64 {
         // A lock that was parsed has a time that can be; one made in code may not.
-        self.created
+        self.debian
+            .date
             .parse::<jiff::Timestamp>()
             .map_or(0, jiff::Timestamp::as_second)
     }

@@ -34,6 +34,10 @@ pub(crate) fn sources(with: &Resolving<'_>, python: &Python<'_>) -> Result<Vec<S
             let mut source = blank(*layer, wanted);
             match &wanted.from {
                 SourceFrom::Wheel(requirement) => {
+                    // A tree is updated by its own name, or by that of the project behind it.
+                    let project = Update::Names([requirement.name.clone()].into());
+                    let named = update.has(&wanted.name);
+                    let update = if named { &project } else { update };
                     let wheel = python.single(requirement, keep, update)?;
                     source.size = with.size(&requirement.name, &wheel)?;
                     source.kind = SourceKind::Wheel;

@@ -18,6 +18,11 @@ impl Fetcher {
         self.inner.found_absent.load(Ordering::Relaxed)
     }
 
+    /// Notes that something which this fetcher was not asked for itself is at no place any more.
+    pub fn note_absent(&self) {
+        self.inner.found_absent.store(true, Ordering::Relaxed);
+    }
+
     /// Those of `artifacts` that are not in the store and that every place says it does not have, in
     /// the order given. Nothing is downloaded; a place that fails is taken to have it.
     ///

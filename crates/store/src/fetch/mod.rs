@@ -322,7 +322,7 @@ impl Fetcher {
             sources = again;
         }
         if places > 0 && absent == places {
-            inner.found_absent.store(true, Ordering::Relaxed);
+            self.note_absent();
         }
         Err(Error::Fetch {
             artifact: artifact.to_string(),
