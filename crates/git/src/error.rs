@@ -103,6 +103,12 @@ pub enum Error {
         /// Its path in the repository.
         path: String,
     },
+    /// `.git` is to be kept beside a part of the files.
+    #[error(
+        "`.git` cannot be kept where only a part of the repository is taken: git would take the rest for \
+         deleted\nhint: leave out `keep-git`, or `{0}`"
+    )]
+    PartOfClone(&'static str),
     /// A tree that is no honest repository's.
     #[error("the tree of commit {commit} has more than {limit} {what}")]
     TooMany {

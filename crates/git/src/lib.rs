@@ -7,6 +7,7 @@
 //!
 //! Owners, times and modes are those of `archive`: 0:0, the layer's own time, 0755 and 0644.
 
+mod clone;
 mod commit;
 mod content;
 mod error;

@@ -11,7 +11,7 @@ use lock::{Git, ObjectId};
 use store::{Fetcher, Store};
 
 use crate::{
-    Commit, Error, Result,
+    Commit, Error, Result, clone,
     content::Blob,
     fetch::{Wanted, fetch},
     objects::Objects,
@@ -40,7 +40,7 @@ pub fn tree(store: &Store, fetcher: &Fetcher, git: &Git) -> Result<Tree> {
         Ok(commit)
     };
     let commit = get(&shown, &git.repository, git.commit, git.tree)?;
-    let leaves = walk(&commit, &git.repository, &mut |met| {
+    let walked = walk(&commit, &git.repository, &mut |met| {
         if git.no_submodules {
             return Ok(None);
         }
@@ -49,7 +49,15 @@ pub fn tree(store: &Store, fetcher: &Fetcher, git: &Git) -> Result<Tree> {
         let commit = get(&name, &locked.repository, locked.commit, locked.tree)?;
         Ok(Some((commit, locked.repository.clone())))
     })?;
-    build(git, leaves)
+    let clone = match git.keep_git {
+        true => clone::files(store, git, &commit, &walked)?,
+        false => Vec::new(),
+    };
+    let mut tree = build(git, walked.leaves)?;
+    for entry in clone {
+        tree.insert(entry).map_err(Box::new)?;
+    }
+    Ok(tree)
 }
 
 /// Whether a commit of `git`, or of a submodule in it, is neither in the store nor in its repository. A

@@ -1,7 +1,7 @@
 //! The files of a commit, out of its tree objects (gitformat-pack(5) calls them trees; their form:
 //! mode, space, name, NUL, 20 bytes; again for the next).
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use layer::EntryPath;
 use lock::ObjectId;
@@ -54,14 +54,25 @@ pub(crate) struct Met<'m> {
 /// Says what a submodule is: its commit and address, or nothing where it is left out.
 pub(crate) type Submodules<'s> = dyn FnMut(Met<'_>) -> Result<Option<(Commit, String)>> + 's;
 
-/// All files of a commit and of its submodules.
+/// What a commit has.
+#[derive(Debug, Default)]
+pub(crate) struct Walked {
+    /// All its files, and those of its submodules.
+    pub(crate) leaves: Vec<Leaf>,
+    /// Its own tree objects, each once.
+    pub(crate) trees: BTreeSet<ObjectId>,
+    /// Its own submodules: path and commit.
+    pub(crate) gitlinks: Vec<(EntryPath, ObjectId)>,
+}
+
+/// All of a commit and of its submodules.
 pub(crate) fn walk(
     commit: &Commit,
     address: &str,
     submodules: &mut Submodules<'_>,
-) -> Result<Vec<Leaf>> {
+) -> Result<Walked> {
     let mut walking = Walking {
-        leaves: Vec::new(),
+        found: Walked::default(),
         outermost: commit.id(),
         count: 0,
         submodules,
@@ -72,11 +83,11 @@ pub(crate) fn walk(
         at: None,
     };
     walking.folder(&repository, commit.tree, None, 0)?;
-    Ok(walking.leaves)
+    Ok(walking.found)
 }
 
 struct Walking<'w, 's> {
-    leaves: Vec<Leaf>,
+    found: Walked,
     outermost: ObjectId,
     count: usize,
     submodules: &'w mut Submodules<'s>,
@@ -95,6 +106,9 @@ impl Walking<'_, '_> {
         }
         let objects = &repository.commit.objects;
         let bytes = objects.read(tree, "tree")?;
+        if repository.at.is_none() {
+            self.found.trees.insert(tree);
+        }
         let wrong = |problem: &str| Error::Object {
             object: tree,
             problem: problem.to_owned(),
@@ -135,7 +149,7 @@ impl Walking<'_, '_> {
                 }
             };
             let objects = objects.clone();
-            self.leaves.push(Leaf {
+            self.found.leaves.push(Leaf {
                 path,
                 kind,
                 object,
@@ -152,6 +166,9 @@ impl Walking<'_, '_> {
         path: &EntryPath,
         depth: usize,
     ) -> Result<()> {
+        if outer.at.is_none() {
+            self.found.gitlinks.push((path.clone(), commit));
+        }
         let inside = outer.at.as_ref().and_then(|at| path.below(at));
         let met = Met {
             path,
@@ -170,7 +187,7 @@ impl Walking<'_, '_> {
                 self.folder(&repository, tree, Some(path), depth + 1)
             }
             None => {
-                self.leaves.push(Leaf {
+                self.found.leaves.push(Leaf {
                     path: path.clone(),
                     kind: Kind::Empty,
                     object: commit,

@@ -77,12 +77,6 @@ pub(crate) fn git(with: &Resolving<'_>) -> Result<Vec<Git>> {
 
 impl Asked<'_> {
     fn resolve(&self, with: &Resolving<'_>) -> Result<Git> {
-        if self.keep_git {
-            return Err(Error::NotYet {
-                place: self.place.clone(),
-                what: "a repository with its .git",
-            });
-        }
         let reference = match self.reference {
             GitRef::Default => Some("HEAD".to_owned()),
             GitRef::Branch(name) => Some(format!("refs/heads/{name}")),
@@ -145,7 +139,7 @@ impl Asked<'_> {
             git.submodules.clone_from(&kept.submodules);
             let said = |git: &Git| {
                 let taken = (git.subfolder.clone(), git.exclude.clone());
-                (git.commit, taken, git.no_submodules)
+                (git.commit, taken, git.no_submodules, git.keep_git)
             };
             if said(&git) == said(kept) {
                 return Ok(git);

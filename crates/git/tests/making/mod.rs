@@ -230,3 +230,27 @@ pub fn on_disk(folder: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
     }
     found
 }
+
+/// Unpacks a tree's entries below `opt/node` into a folder.
+pub fn unpack(tree: &Tree, into: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    for entry in tree.iter() {
+        let Ok(below) = entry.path.as_path().strip_prefix("opt/node") else {
+            continue;
+        };
+        let path = into.join(below);
+        match &entry.kind {
+            Kind::Dir => fs::create_dir_all(path).unwrap(),
+            Kind::Symlink(target) => {
+                std::os::unix::fs::symlink(OsStr::from_bytes(target), path).unwrap();
+            }
+            Kind::File(content) => {
+                content
+                    .copy_to(&mut fs::File::create(&path).unwrap())
+                    .unwrap();
+                fs::set_permissions(path, fs::Permissions::from_mode(entry.mode)).unwrap();
+            }
+            Kind::Hardlink(_) => unreachable!("git has no hard links"),
+        }
+    }
+}
