@@ -101,8 +101,10 @@ fn packaged(lock: &Lock, name: &str) -> Result<(LayerName, ListKind)> {
     let normalised = lock::normalised(name);
     let wheel = lock.wheels.iter().find(|wheel| wheel.name == normalised);
     let deb = lock.debs.iter().find(|deb| deb.name == name);
-    match (wheel, deb) {
-        (Some(wheel), _) => Ok((wheel.layer, ListKind::Python)),
+    let wheel = wheel.map(|wheel| wheel.layer);
+    let sdist = lock.sdists.iter().find(|sdist| sdist.name == normalised);
+    match (wheel.or(sdist.map(|sdist| sdist.layer)), deb) {
+        (Some(layer), _) => Ok((layer, ListKind::Python)),
         (None, Some(deb)) => Ok((deb.layer, ListKind::Debian)),
         (None, None) => bail!(
             "no package of the lock is called {name:?}; `cargo xtask add LAYER '{name}==VERSION'` adds one"

@@ -101,10 +101,12 @@ pub fn find(cx: &Context, lock: &Lock) -> Result<Vec<Gone>> {
         let is = |sha256: Sha256| sha256 == artifact.sha256;
         let debs = lock.debs.iter().filter(|deb| is(deb.sha256));
         let wheels = lock.wheels.iter().filter(|wheel| is(wheel.sha256));
+        let sdists = lock.sdists.iter().filter(|sdist| is(sdist.sha256));
         let sources = lock.sources.iter().filter(|tree| is(tree.sha256));
         let names = debs
             .map(|deb| &deb.name)
             .chain(wheels.map(|wheel| &wheel.name))
+            .chain(sdists.map(|sdist| &sdist.name))
             .chain(sources.map(|tree| &tree.name));
         gone.push(Gone {
             shown: artifact.to_string(),

@@ -4,6 +4,7 @@
 //! business.
 
 mod debian;
+mod sdists;
 mod trees;
 
 use layer::{Package, Plan, Result};
@@ -35,6 +36,8 @@ pub fn packages(lock: &Lock, layer: LayerName) -> Vec<Package> {
         .map(|deb| package("deb", &deb.name, &deb.version))
         .collect();
     packages.extend(python::packages(lock, layer));
+    let sdists = lock.sdists_of(layer);
+    packages.extend(sdists.map(|sdist| package("sdist", &sdist.name, &sdist.version)));
     let sources = lock.sources_of(layer);
     packages.extend(sources.map(|tree| package("source", &tree.name, &tree.version)));
     let git = lock.git_of(layer);

@@ -189,7 +189,7 @@ pub static PYTHON: Table = Table {
         key(
             "from-source",
             Kind::Texts,
-            "Packages that may be taken as source and built into wheels.",
+            "Packages that are taken as source, to be built into wheels.",
         ),
         key(
             "pylock",

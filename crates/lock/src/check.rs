@@ -141,6 +141,25 @@ fn wheels(lock: &Lock, faults: &mut Vec<Fault>) {
             });
         }
     }
+    for (index, sdist) in lock.sdists.iter().enumerate() {
+        if !names.insert(sdist.name.as_str()) {
+            faults.push(twice("sdist", index, &sdist.name));
+        }
+        let known = [".tar.gz", ".zip"]
+            .iter()
+            .any(|end| sdist.filename.ends_with(end));
+        if !known || sdist.filename.contains('/') {
+            faults.push(Fault {
+                entry: Some(("sdist", index)),
+                key: "filename",
+                message: format!(
+                    "sdist {}: expected a file name that ends with .tar.gz or .zip, found {:?}",
+                    sdist.name, sdist.filename
+                ),
+                hint: BY_HAND,
+            });
+        }
+    }
     for (index, owner) in lock.owners.iter().enumerate() {
         if !names.contains(owner.package.as_str()) {
             faults.push(Fault {

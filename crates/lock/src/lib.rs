@@ -21,6 +21,7 @@ mod name;
 mod object_id;
 mod problem;
 mod repository;
+mod sdist;
 
 pub use artifact::{Artifact, Origin};
 pub use digest::Sha256;
@@ -34,3 +35,4 @@ pub use name::normalised;
 pub use object_id::{ObjectId, ParseObjectIdError};
 pub use problem::{Problem, Problems, conflict, nearest, position, utf8};
 pub use repository::repository_problem;
+pub use sdist::Sdist;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Artifact, Deb, DebianSuite, Error, Git, Image, LayerName, Owner, Problems, Python, Result,
-    Source, Wheel, check, diagnose, problem::utf8,
+    Sdist, Source, Wheel, check, diagnose, problem::utf8,
 };
 
 /// The format version that this crate reads and writes.
@@ -40,6 +40,9 @@ pub struct Lock {
     /// Wheels of all layers.
     #[serde(default, rename = "wheel", skip_serializing_if = "Vec::is_empty")]
     pub wheels: Vec<Wheel>,
+    /// Python packages of all layers that are taken as source.
+    #[serde(default, rename = "sdist", skip_serializing_if = "Vec::is_empty")]
+    pub sdists: Vec<Sdist>,
     /// Trees of all layers.
     #[serde(default, rename = "source", skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
@@ -126,6 +129,11 @@ impl Lock {
         self.wheels.iter().filter(move |wheel| wheel.layer == layer)
     }
 
+    /// Source distributions of `layer`, in the lock's order.
+    pub fn sdists_of(&self, layer: LayerName) -> impl Iterator<Item = &Sdist> {
+        self.sdists.iter().filter(move |sdist| sdist.layer == layer)
+    }
+
     /// Trees of `layer`, in the lock's order.
     pub fn sources_of(&self, layer: LayerName) -> impl Iterator<Item = &Source> {
         self.sources
@@ -144,8 +152,10 @@ impl Lock {
         let python = self.python.artifact();
         let debs = self.debs.iter().map(Deb::artifact);
         let wheels = self.wheels.iter().map(Wheel::artifact);
+        let sdists = self.sdists.iter().map(Sdist::artifact);
         let sources = self.sources.iter().map(Source::artifact);
         debs.chain(wheels)
+            .chain(sdists)
             .chain(sources)
             .chain(python)
             .filter(|artifact| seen.insert(artifact.sha256))

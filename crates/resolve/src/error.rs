@@ -51,6 +51,14 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// A source distribution does not say what it needs.
+    #[error("{file}: {problem}")]
+    Sdist {
+        /// Which file.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// There is no pinned uv for this machine.
     #[error("no uv is pinned for this kind of machine; set {variable} to the path of one")]
     NoUv {

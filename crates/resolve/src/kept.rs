@@ -11,7 +11,7 @@ use serde::Deserialize;
 pub struct Kept {
     /// Debian packages: name to version.
     pub debian: BTreeMap<String, String>,
-    /// Wheels: normalised name to version.
+    /// Wheels and source distributions: normalised name to version.
     pub python: BTreeMap<String, String>,
     /// Trees out of git.
     pub git: Vec<Git>,
@@ -29,6 +29,8 @@ struct Loose {
     deb: Vec<Entry>,
     #[serde(default)]
     wheel: Vec<Entry>,
+    #[serde(default)]
+    sdist: Vec<Entry>,
     #[serde(default)]
     git: Vec<toml::Table>,
 }
@@ -74,8 +76,8 @@ impl Kept {
         };
         let (debian, python, git) = loose
             .map(|loose| {
-                let Loose { deb, wheel, git } = loose;
-                (versions(deb), versions(wheel), entries(git))
+                let python = loose.wheel.into_iter().chain(loose.sdist).collect();
+                (versions(loose.deb), versions(python), entries(loose.git))
             })
             .unwrap_or_default();
         Self {

@@ -15,6 +15,7 @@ mod project;
 mod pylock;
 mod python;
 mod resolve;
+mod sdist;
 mod settled;
 mod snapshot;
 mod sources;

@@ -135,6 +135,26 @@ fn entries(lock: &Lock, allowed: &Lock) -> Vec<Newer> {
             }),
         });
     }
+    for (at, sdist) in lock.sdists.iter().enumerate() {
+        let new = allowed.sdists.iter().find(|new| new.name == sdist.name);
+        let new = new.filter(|new| new.version != sdist.version);
+        entries.push(Newer {
+            kind: "sdist",
+            layer: sdist.layer,
+            name: sdist.name.clone(),
+            project: None,
+            locked: sdist.version.clone(),
+            allowed: new.map(|new| new.version.clone()),
+            newest: None,
+            artifact: new.map(lock::Sdist::artifact),
+            lock: new.map(|new| {
+                with(&|lock| {
+                    lock.sdists[at] = new.clone();
+                    lock.sdists[at].layer = sdist.layer;
+                })
+            }),
+        });
+    }
     for (at, tree) in lock.sources.iter().enumerate() {
         let new = allowed.sources.iter().find(|new| new.name == tree.name);
         let new = new.filter(|new| new.sha256 != tree.sha256);

@@ -1,13 +1,17 @@
 //! Lock files of Python packages (PEP 751), as far as they name wheels of an index.
 
-use std::{collections::BTreeMap, fmt::Write, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    path::Path,
+};
 
 use lock::{Sha256, normalised};
 use serde::Deserialize;
 
 use crate::{Error, Result, direct::Direct, tags::Tags};
 
-/// A wheel that was chosen.
+/// A wheel that was chosen, or a source distribution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Chosen {
     /// Version (PEP 440).
@@ -38,6 +42,7 @@ struct Package {
     version: Option<String>,
     #[serde(default)]
     wheels: Vec<Wheel>,
+    sdist: Option<Wheel>,
     /// A file that was given itself, by path or address.
     archive: Option<Wheel>,
 }
@@ -76,11 +81,13 @@ impl Wheel {
 /// # Errors
 /// A file that is none; a package without a wheel that fits, or whose sha256 is not told.
 ///
-/// `direct` are the wheels that were given themselves, whose size the file does not tell.
+/// `direct` are the wheels that were given themselves, whose size the file does not tell; of the packages
+/// in `as_source` the source distribution is taken.
 pub(crate) fn read(
     path: &Path,
     tags: &Tags,
     direct: &BTreeMap<String, Direct>,
+    as_source: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, Chosen>> {
     let shown = path.display().to_string();
     let bad = |problem: String| Error::Pylock {
@@ -137,7 +144,10 @@ pub(crate) fn read(
                 Some((tags.rank(&filename)?, filename, wheel))
             })
             .min_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
-        let Some((_, filename, wheel)) = best else {
+        let sdist = package.sdist.as_ref().filter(|_| as_source.contains(&name));
+        let sdist = sdist.and_then(|sdist| Some((sdist.filename()?, sdist)));
+        let best = sdist.or(best.map(|(_, filename, wheel)| (filename, wheel)));
+        let Some((filename, wheel)) = best else {
             return Err(Error::NoWheel {
                 package: format!("{name} {version}"),
             });

@@ -11,13 +11,15 @@ use std::{
 
 use edition::{Edition, Requirement, RequirementFrom};
 use jiff::Timestamp;
-use lock::{LayerName, Wheel};
+use lock::{LayerName, Sdist, Wheel};
+use serde::Serialize;
 
 use crate::{
     Error, Result, Update,
     direct::Direct,
     project::{index_of, project},
     pylock::{self, Chosen},
+    sdist::{self, Metadata},
     sources::Resolving,
     tags::{GLIBC, Tags},
     target::Target,
@@ -44,6 +46,10 @@ pub(crate) struct Python<'p> {
     target: Option<Target>,
     /// Wheels that the edition gives itself.
     direct: BTreeMap<String, Direct>,
+    /// Packages that are taken as source.
+    as_source: BTreeSet<String>,
+    /// What is known of those, by name and version.
+    metadata: Mutex<BTreeMap<(String, String), Metadata>>,
     scratch: &'p Path,
     newest: Mutex<Option<Timestamp>>,
 }
@@ -63,6 +69,14 @@ impl<'p> Python<'p> {
             direct,
             target,
             tags: Tags::new(with.edition.python.version.value),
+            as_source: with
+                .edition
+                .python
+                .from_source
+                .iter()
+                .map(|name| name.value.clone())
+                .collect(),
+            metadata: Mutex::default(),
             scratch,
             newest: Mutex::default(),
         }
@@ -87,12 +101,13 @@ impl<'p> Python<'p> {
         *newest = newest.into_iter().chain(uploads).max();
     }
 
-    /// The wheels of all layers, each in the lowest that needs it, by layer and name.
-    pub(crate) fn wheels(
+    /// The wheels and source distributions of all layers, each in the lowest that needs it, by layer and
+    /// name.
+    pub(crate) fn packages(
         &self,
         keep: &BTreeMap<String, String>,
         update: &Update,
-    ) -> Result<Vec<Wheel>> {
+    ) -> Result<(Vec<Wheel>, Vec<Sdist>)> {
         let limits: Vec<String> = self
             .edition
             .constraints()
@@ -104,10 +119,10 @@ impl<'p> Python<'p> {
             .map(|(_, line)| self.text(line))
             .collect();
         if all.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Default::default());
         }
         let solution = match &self.edition.python.pylock {
-            Some(path) => pylock::read(&path.value, &self.tags, &self.direct)?,
+            Some(path) => pylock::read(&path.value, &self.tags, &self.direct, &self.as_source)?,
             None => self.solve(all, &limits, keep, update)?,
         };
         self.note(solution.values());
@@ -120,7 +135,7 @@ impl<'p> Python<'p> {
             .iter()
             .map(|(name, wheel)| self.pin(name, wheel))
             .collect();
-        let (mut wheels, mut placed) = (Vec::new(), BTreeSet::new());
+        let (mut wheels, mut sdists, mut placed) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (layer, reached) in self.reached(&solution, &pins)? {
             for name in reached {
                 let Some(wheel) = solution.get(&name) else {
@@ -128,11 +143,14 @@ impl<'p> Python<'p> {
                 };
                 if placed.insert(name.clone()) {
                     let requested = requested.contains(name.as_str());
-                    wheels.push(self.locked(layer, name, wheel, requested)?);
+                    match wheel.filename.ends_with(".whl") {
+                        true => wheels.push(self.locked(layer, name, wheel, requested)?),
+                        false => sdists.push(self.sdist(layer, name, wheel, requested)?),
+                    }
                 }
             }
         }
-        Ok(wheels)
+        Ok((wheels, sdists))
     }
 
     /// The one environment. uv takes from an index of its own only what a project names itself; so what
@@ -162,12 +180,58 @@ impl<'p> Python<'p> {
                 .filter(|name| index_of(self.edition, name).is_some() && !named.contains(*name))
                 .cloned()
                 .collect();
-            if unnamed.is_empty() {
+            let learnt = self.learn(&solution)?;
+            if unnamed.is_empty() && !learnt {
                 return Ok(solution);
             }
             requirements.extend(unnamed.iter().cloned());
             named.extend(unnamed);
         }
+    }
+
+    /// Reads what the source distributions of a solution need; whether that was news. What they need can
+    /// lead to other versions of them, which are read in turn.
+    fn learn(&self, solution: &BTreeMap<String, Chosen>) -> Result<bool> {
+        let mut news = false;
+        for name in &self.as_source {
+            let Some(chosen) = solution.get(name) else {
+                continue;
+            };
+            let known = || self.metadata.lock().unwrap_or_else(PoisonError::into_inner);
+            let id = (name.clone(), chosen.version.clone());
+            if chosen.filename.ends_with(".whl") || known().contains_key(&id) {
+                continue;
+            }
+            let sdist = self.sdist(LayerName::Deps, name.clone(), chosen, false)?;
+            let path = self
+                .with
+                .fetcher
+                .fetch(self.with.store, &sdist.artifact())?;
+            let (file, version) = (&chosen.filename, &chosen.version);
+            let found = sdist::metadata(self.with.store, &path, file, name, version)?;
+            known().insert(id, found);
+            news = true;
+        }
+        Ok(news)
+    }
+
+    /// What uv is told of packages as source, so that it runs none of them: of the versions that were looked
+    /// at what they say, of any other that it needs nothing, until it is chosen.
+    fn settings(&self) -> Result<String> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "kebab-case")]
+        struct Settings {
+            dependency_metadata: Vec<Metadata>,
+        }
+        let known = self.metadata.lock().unwrap_or_else(PoisonError::into_inner);
+        let any = self.as_source.iter().map(|name| Metadata {
+            name: name.clone(),
+            ..Metadata::default()
+        });
+        let all = known.values().cloned().chain(any);
+        Ok(toml::to_string(&Settings {
+            dependency_metadata: all.collect(),
+        })?)
     }
 
     /// A wheel of the solution as a constraint. One that is not on the default index is named by its
@@ -249,6 +313,25 @@ impl<'p> Python<'p> {
         })
     }
 
+    fn sdist(
+        &self,
+        layer: LayerName,
+        name: String,
+        sdist: &Chosen,
+        requested: bool,
+    ) -> Result<Sdist> {
+        Ok(Sdist {
+            layer,
+            version: sdist.version.clone(),
+            filename: sdist.filename.clone(),
+            size: self.with.size(&name, sdist)?,
+            sha256: sdist.sha256,
+            requested,
+            index: index_of(self.edition, &name).map(|index| index.url.clone()),
+            name,
+        })
+    }
+
     /// The wheel of one project, without what it depends on.
     pub(crate) fn single(
         &self,
@@ -311,16 +394,9 @@ impl<'p> Python<'p> {
         }
         let version = self.edition.python.version.value;
         let shown = |path: &Path| path.display().to_string();
-        let mut arguments: Vec<String> = [
-            "pip",
-            "compile",
-            "--quiet",
-            "--no-config",
-            "--format",
-            "pylock.toml",
-        ]
-        .map(str::to_owned)
-        .to_vec();
+        let mut arguments: Vec<String> = ["pip", "compile", "--quiet", "--format", "pylock.toml"]
+            .map(str::to_owned)
+            .to_vec();
         arguments.extend([shown(&input), "--constraints".to_owned(), shown(&limits)]);
         arguments.extend(["--output-file".to_owned(), shown(&output)]);
         match &self.target {
@@ -331,6 +407,15 @@ impl<'p> Python<'p> {
             ]),
         }
         arguments.extend(["--only-binary".to_owned(), ":all:".to_owned()]);
+        if self.as_source.is_empty() {
+            arguments.push("--no-config".to_owned());
+        } else {
+            let settings = file("uv.toml", self.settings()?)?;
+            arguments.extend(["--config-file".to_owned(), shown(&settings)]);
+        }
+        for name in &self.as_source {
+            arguments.extend(["--no-binary".to_owned(), name.clone()]);
+        }
         arguments.extend([
             "--python-platform".to_owned(),
             format!("x86_64-manylinux_2_{GLIBC}"),
@@ -359,7 +444,7 @@ impl<'p> Python<'p> {
         self.uv
             .run(&arguments)
             .map_err(|error| self.located(error, folder))?;
-        pylock::read(&output, &self.tags, &self.direct)
+        pylock::read(&output, &self.tags, &self.direct, &self.as_source)
     }
 
     /// Dates of layers, by the packages that they name.

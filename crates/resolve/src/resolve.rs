@@ -125,6 +125,7 @@ pub fn resolve(
         owners,
         debs,
         wheels: python.wheels,
+        sdists: python.sdists,
         sources: python.sources,
         git,
     };
@@ -162,6 +163,7 @@ struct PythonSide {
     /// The interpreter, if it comes from an archive.
     archive: Option<Interpreter>,
     wheels: Vec<lock::Wheel>,
+    sdists: Vec<lock::Sdist>,
     sources: Vec<lock::Source>,
     /// When the index got the newest of the wheels.
     newest: Option<Timestamp>,
@@ -177,12 +179,13 @@ fn python_side(resolving: &Resolving<'_>) -> Result<PythonSide> {
         .transpose()?;
     let python = Python::new(&uv, resolving, direct(resolving)?, target, scratch.path());
     let keep = &resolving.kept.python;
-    let wheels = python.wheels(keep, resolving.update)?;
+    let (wheels, sdists) = python.packages(keep, resolving.update)?;
     let sources = sources::sources(resolving, &python)?;
     Ok(PythonSide {
         newest: python.newest(),
         archive,
         wheels,
+        sdists,
         sources,
     })
 }

@@ -12,7 +12,7 @@ use crate::{Error, Result};
 const KIND: &str = "settled-lock";
 
 /// Version of everything here that decides what an edition comes to: change it with the resolving.
-const FORMAT: &str = "strata settled lock 1";
+const FORMAT: &str = "strata settled lock 2";
 
 /// The key of an edition and a lock: every file that the edition was read from and every local file
 /// that it names, by its contents, and the lock's text. `text` is the edition's own, which may not be

@@ -10,7 +10,7 @@ use crate::Result;
 /// One package that came, went or changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// `deb`, `wheel`, `source`, `git`, or `archive` for the interpreter's.
+    /// `deb`, `wheel`, `sdist`, `source`, `git`, or `archive` for the interpreter's.
     pub kind: &'static str,
     /// Its name.
     pub name: String,
@@ -70,6 +70,11 @@ fn entries(lock: &Lock) -> BTreeMap<(&'static str, &str), Entry> {
         let entry = (wheel.layer, version, wheel.size, whole);
         all.insert(("wheel", wheel.name.as_str()), entry);
     }
+    for sdist in &lock.sdists {
+        let (version, whole) = (sdist.version.clone(), format!("{sdist:?}"));
+        let entry = (sdist.layer, version, sdist.size, whole);
+        all.insert(("sdist", sdist.name.as_str()), entry);
+    }
     for tree in &lock.sources {
         let entry = (
             tree.layer,
@@ -98,7 +103,8 @@ fn head(lock: &Lock) -> Result<BTreeMap<String, String>> {
     let mut head: BTreeMap<_, _> = owners.collect();
     let mut bare = lock.clone();
     bare.owners.clear();
-    (bare.debs, bare.wheels, bare.sources, bare.git) = Default::default();
+    (bare.debs, bare.wheels, bare.sdists) = Default::default();
+    (bare.sources, bare.git) = Default::default();
     flatten("", toml::Table::try_from(bare)?, &mut head);
     Ok(head)
 }
