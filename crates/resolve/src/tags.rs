@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use edition::PythonVersion;
 
-/// The newest glibc (2.x) that wheels may ask for: every edition's Debian has a newer one.
-pub(crate) const GLIBC: u32 = 28;
+/// The newest glibc (2.x) that wheels may ask for: the newest that uv knows by name. A Debian with Python 3.14
+/// has a newer one.
+pub(crate) const GLIBC: u32 = 40;
 /// Old names of some platforms: 2.x and the name.
 const LEGACY: [(u32, &str); 3] = [
     (17, "manylinux2014"),
@@ -122,7 +123,7 @@ mod tests {
             "a-1-2-cp314-cp314-manylinux_2_17_x86_64.whl",
             "a-1-cp314-cp314-manylinux_2_28_x86_64.whl",
             "a-1-cp314-cp314t-manylinux_2_28_x86_64.whl",
-            "a-1-cp314-cp314-manylinux_2_39_x86_64.whl",
+            "a-1-cp314-cp314-manylinux_2_41_x86_64.whl",
             "a-1-cp314-cp314-musllinux_1_2_x86_64.whl",
             "a-1-cp313-cp313-manylinux_2_28_x86_64.whl",
             "a-1-cp314-cp314-win_amd64.whl",
