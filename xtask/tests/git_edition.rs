@@ -2,6 +2,7 @@
 //! the ordinary registries; where these are not reachable the test says so. The repository is the test's own.
 #![allow(clippy::unwrap_used)] // helpers outside of #[test] functions
 
+#[allow(dead_code)] // what other tests use of it
 mod small;
 
 use std::{fs, path::Path, process::Command};

@@ -7,6 +7,7 @@
 #[path = "../../crates/store/tests/server/mod.rs"]
 mod server;
 
+#[allow(dead_code)] // what other tests use of it
 mod small;
 
 use std::{fs, path::Path, process::Command};

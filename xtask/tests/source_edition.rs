@@ -2,6 +2,7 @@
 //! ordinary registries; where these are not reachable the test says so.
 #![allow(clippy::unwrap_used)] // helpers outside of #[test] functions
 
+#[allow(dead_code)] // what other tests use of it
 mod small;
 
 use std::fs;

@@ -3,18 +3,20 @@
 //! files where nothing has to run. Where the registries are not reachable the tests say so.
 #![allow(clippy::unwrap_used)] // helpers outside of #[test] functions
 
+#[allow(dead_code)] // what other tests use of it
+mod small;
 #[path = "../../crates/python/tests/standin/mod.rs"]
 mod standin;
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
 };
 
 use lock::{Lock, Sha256};
 use sandbox::Sandbox;
 use sha2::Digest;
+use small::{errors, lock_there, run};
 
 /// An edition with this interpreter. No layer asks for Debian's Python.
 fn edition(folder: &Path, version: &str, archive: &Path, packages: &str) {
@@ -30,39 +32,9 @@ fn edition(folder: &Path, version: &str, archive: &Path, packages: &str) {
     fs::write(folder.join("small.toml"), text).unwrap();
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xtask"))
-        .args(arguments)
-        .arg("--store")
-        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("small-edition-store"))
-        .current_dir(folder)
-        .output()
-        .unwrap()
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 /// Locks the edition; `None` where the registries are not reachable.
 fn lock(folder: &Path) -> Option<Lock> {
-    let locked = run(folder, &["lock", "./small.toml"]);
-    if locked.status.success() {
-        return Some(Lock::read(&folder.join("small.lock")).unwrap());
-    }
-    let errors = errors(&locked);
-    let unreachable = [
-        "cannot fetch",
-        "Failed to fetch",
-        "error sending request",
-        "has the suite",
-    ];
-    assert!(
-        unreachable.iter().any(|words| errors.contains(words)),
-        "{errors}"
-    );
-    eprintln!("skipped: the registries are not reachable: {errors}");
-    None
+    lock_there(folder).map(|path| Lock::read(&path).unwrap())
 }
 
 /// Builds the image with these options more, and gives its digest.

@@ -180,24 +180,17 @@ mod tests {
         std::fs::write(inside.join("PKG-INFO"), "Name: other\n").unwrap();
         std::fs::write(inside.join("requires.txt"), "tqdm\n").unwrap();
         let file = folder.path().join("pkg-1.0.tar.gz");
-        let mut tar = std::process::Command::new("tar");
-        tar.arg("czf")
-            .arg(&file)
-            .arg("-C")
-            .arg(folder.path())
-            .arg("pkg-1.0");
-        assert!(tar.status().unwrap().success());
+        let pack = || {
+            let mut tar = std::process::Command::new("tar");
+            tar.arg("czf").arg(&file).arg("-C").arg(folder.path());
+            assert!(tar.arg("pkg-1.0").status().unwrap().success());
+        };
+        pack();
         let found = metadata(&store, &file, "pkg-1.0.tar.gz", "pkg", "1.0").unwrap();
         assert_eq!(found.requires_dist, ["tqdm"]);
         assert_eq!(found.requires_python.as_deref(), Some(">=3.6"));
         std::fs::remove_file(folder.path().join("pkg-1.0/PKG-INFO")).unwrap();
-        let mut tar = std::process::Command::new("tar");
-        tar.arg("czf")
-            .arg(&file)
-            .arg("-C")
-            .arg(folder.path())
-            .arg("pkg-1.0");
-        assert!(tar.status().unwrap().success());
+        pack();
         let error = metadata(&store, &file, "pkg-1.0.tar.gz", "pkg", "1.0").unwrap_err();
         assert_eq!(error.to_string(), "pkg-1.0.tar.gz: it has no PKG-INFO");
     }

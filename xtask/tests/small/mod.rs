@@ -47,6 +47,11 @@ pub fn errors(output: &Output) -> String {
 /// Locks an edition; `None` where the registries are not reachable.
 pub fn lock(folder: &Path, edition: &str) -> Option<PathBuf> {
     fs::write(folder.join("small.toml"), edition).unwrap();
+    lock_there(folder)
+}
+
+/// Locks the edition that stands in the folder.
+pub fn lock_there(folder: &Path) -> Option<PathBuf> {
     let locked = run(folder, &["lock", "./small.toml"]);
     if locked.status.success() {
         return Some(folder.join("small.lock"));
