@@ -11,6 +11,7 @@ mod standin;
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use lock::{Lock, Sha256};
