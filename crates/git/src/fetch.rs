@@ -1,7 +1,7 @@
 //! How a commit comes into the store: alone, by its name; where a server gives no commit by its name,
 //! through a branch or tag that it stands at, and at last out of the whole repository.
 
-use std::{fs, path::Path, process::Command, thread, time::Duration};
+use std::{fs, io, path::Path, process::Command, thread, time::Duration};
 
 use lock::ObjectId;
 use store::{Error as StoreError, Fetcher, ProgressTask, Scratch, Store, TaskKind};
@@ -173,6 +173,12 @@ impl Fetching<'_> {
     }
 
     fn refused(&self, answer: &Answer) -> Error {
+        if answer.said.contains("No space left on device") {
+            return Error::Store(StoreError::DiskFull {
+                path: self.store.root().to_owned(),
+                source: io::ErrorKind::StorageFull.into(),
+            });
+        }
         Error::Refused {
             repository: self.wanted.repository.to_owned(),
             doing: format!("commit {} cannot be fetched", self.wanted.commit),

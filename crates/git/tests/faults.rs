@@ -254,3 +254,37 @@ fn hostile_trees() {
     }
     assert!(refused(&tree).contains("more than 1048576 entries"));
 }
+
+#[test]
+fn a_full_disk_is_told_as_one() {
+    // Mounting needs root.
+    let machine = Machine::new();
+    let repository = machine.repository("large");
+    let noise: Vec<u8> = (0..3_000_000_u32)
+        .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
+    repository.write("large", noise);
+    let mut git = wanted(&repository, repository.commit("large"));
+    let small = machine.folder.path().join("small");
+    fs::create_dir(&small).unwrap();
+    let mount = |arguments: &[&str]| {
+        let mut mount = std::process::Command::new(arguments[0]);
+        mount
+            .args(&arguments[1..])
+            .arg(&small)
+            .stderr(std::process::Stdio::null());
+        mount.status().is_ok_and(|status| status.success())
+    };
+    if !mount(&["mount", "-t", "tmpfs", "-o", "size=4m", "none"]) {
+        eprintln!("skipped: no small disk can be mounted here");
+        return;
+    }
+    let store = store::Store::open(small.join("store")).unwrap();
+    let error = strata_git::complete(&store, &machine.fetcher, &mut git);
+    let left = fs::read_dir(store.root().join("tmp")).unwrap().count();
+    drop(store);
+    assert!(mount(&["umount"]));
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("no space left on the disk"), "{error}");
+    assert_eq!(left, 0);
+}
