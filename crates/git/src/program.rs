@@ -5,8 +5,9 @@ use std::{
     io::Read,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use store::{Error as StoreError, Fetcher};
@@ -15,9 +16,11 @@ use crate::{Error, Result};
 
 /// What a hook or an outer git may have set about a repository that is not ours
 /// (`git rev-parse --local-env-vars`). Settings given by the environment stay.
-const FOREIGN: [&str; 12] = [
+const FOREIGN: [&str; 14] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
+    "GIT_DEFAULT_HASH",
+    "GIT_DEFAULT_REF_FORMAT",
     "GIT_DIR",
     "GIT_GRAFT_FILE",
     "GIT_IMPLICIT_WORK_TREE",
@@ -34,6 +37,8 @@ const FOREIGN: [&str; 12] = [
 const KEPT: usize = 64 << 10;
 /// How often we look whether it has ended, or should.
 const LOOK: Duration = Duration::from_millis(20);
+/// How long the end of what it said is waited for.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// git, on the bare repository at `repository` if there is one.
 pub(crate) fn git(repository: Option<&Path>) -> Command {
@@ -54,6 +59,9 @@ pub(crate) fn git(repository: Option<&Path>) -> Command {
         "gc.auto=0",
         "maintenance.auto=false",
         "advice.detachedHead=false",
+        // Whatever the user's new repositories are like, ours are of this kind.
+        "init.defaultObjectFormat=sha1",
+        "init.defaultRefFormat=files",
     ] {
         command.args(["-c", setting]);
     }
@@ -82,8 +90,7 @@ pub(crate) fn run(
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = Running(command.spawn().map_err(Error::NoGit)?);
     let (out, said) = (child.0.stdout.take(), child.0.stderr.take());
-    let out = thread::spawn(move || drain(out, usize::MAX));
-    let said = thread::spawn(move || drain(said, KEPT));
+    let (out, said) = (drain(out, usize::MAX), drain(said, KEPT));
     let status = loop {
         if let Some(status) = child.0.try_wait().map_err(Error::NoGit)? {
             break status;
@@ -96,11 +103,10 @@ pub(crate) fn run(
         look();
         thread::sleep(LOOK);
     };
-    let text = |thread: thread::JoinHandle<Vec<u8>>| thread.join().unwrap_or_default();
     Ok(Answer {
         status,
-        out: text(out),
-        said: told(&String::from_utf8_lossy(&text(said))),
+        out: out.taken(),
+        said: told(&String::from_utf8_lossy(&said.taken())),
     })
 }
 
@@ -115,19 +121,39 @@ impl Drop for Running {
     }
 }
 
-/// Reads to the end and keeps the last `most` bytes.
-fn drain(from: Option<impl Read>, most: usize) -> Vec<u8> {
-    let mut kept = Vec::new();
-    let mut buffer = [0; 8192];
-    let Some(mut from) = from else {
-        return kept;
-    };
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        kept.extend_from_slice(&buffer[..count]);
-        let over = kept.len().saturating_sub(most);
-        kept.drain(..over);
+/// What a child writes, while it does.
+struct Drained {
+    kept: Arc<Mutex<Vec<u8>>>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Drained {
+    /// What there is once the child has ended. Another may still hold the pipe, such as an ssh that stays for
+    /// the next time: that one is not waited for.
+    fn taken(self) -> Vec<u8> {
+        let until = Instant::now() + LINGER;
+        while !self.thread.is_finished() && Instant::now() < until {
+            thread::sleep(LOOK);
+        }
+        std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
-    kept
+}
+
+/// Reads to the end and keeps the last `most` bytes.
+fn drain(from: Option<impl Read + Send + 'static>, most: usize) -> Drained {
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let shared = kept.clone();
+    let thread = thread::spawn(move || {
+        let mut buffer = [0; 8192];
+        let Some(mut from) = from else { return };
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            let mut kept = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.extend_from_slice(&buffer[..count]);
+            let over = kept.len().saturating_sub(most);
+            kept.drain(..over);
+        }
+    });
+    Drained { kept, thread }
 }
 
 /// git's last lines, each on a line of its own and indented, without progress and credentials.
@@ -166,6 +192,20 @@ fn without_secrets(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_lingers_is_not_waited_for() {
+        let places = store::Places::none();
+        let fetcher = Fetcher::new(places, Arc::new(store::Silent), true);
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo out; echo said >&2; sleep 10 >&2 & exit 3"]);
+        let answer = run(command, &fetcher, "x", &mut || {}).unwrap();
+        assert_eq!(answer.status.code(), Some(3));
+        assert_eq!(
+            (answer.out.as_slice(), answer.said.as_str()),
+            (&b"out\n"[..], "\n  said")
+        );
+    }
 
     #[test]
     fn secrets_are_not_told() {

@@ -44,6 +44,8 @@ fn the_users_insteadof_counts_and_an_outer_git_does_not() {
         // As a hook would have it.
         ("GIT_DIR", "/nowhere"),
         ("GIT_INDEX_FILE", "/nowhere/index"),
+        // What new repositories of the user are like.
+        ("GIT_DEFAULT_HASH", "sha256"),
     ];
     if !inside(
         "the_users_insteadof_counts_and_an_outer_git_does_not",
@@ -57,7 +59,9 @@ fn the_users_insteadof_counts_and_an_outer_git_does_not() {
         let path = path.join(name);
         std::fs::create_dir_all(&path).unwrap();
         let mut init = Command::new("git");
-        init.env_remove("GIT_DIR").env_remove("GIT_INDEX_FILE");
+        init.env_remove("GIT_DIR")
+            .env_remove("GIT_INDEX_FILE")
+            .env_remove("GIT_DEFAULT_HASH");
         init.args(["init", "--quiet", "--initial-branch=main"])
             .current_dir(&path);
         assert!(init.status().unwrap().success());

@@ -80,6 +80,7 @@ impl Repository {
             .current_dir(&self.path)
             .env_remove("GIT_DIR")
             .env_remove("GIT_INDEX_FILE")
+            .env_remove("GIT_DEFAULT_HASH")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_AUTHOR_NAME", "A")
