@@ -77,12 +77,17 @@ pub(crate) fn files(
     Ok(entries)
 }
 
-/// `.git/config`, as `git clone` writes it.
+/// `.git/config`, as `git clone --depth=1` writes it.
 fn config(git: &Git, branch: Option<&str>) -> String {
+    // The one branch alone: a pull would bring the whole history of others.
+    let fetched = branch.unwrap_or("*");
     let mut text = format!(
         "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\
-         [remote \"origin\"]\n\turl = {}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n",
-        quoted(&git.repository)
+         [remote \"origin\"]\n\turl = {}\n\tfetch = {}\n",
+        quoted(&git.repository),
+        quoted(&format!(
+            "+refs/heads/{fetched}:refs/remotes/origin/{fetched}"
+        ))
     );
     if let Some(branch) = branch {
         text += &format!(

@@ -47,7 +47,7 @@ pub enum Error {
     #[error(
         "{repository} has no commit {commit}\n\
          hint: it may have been removed, as by a forced push; \
-         `cargo xtask lock --update NAME` locks what is there now"
+         `cargo xtask lock --update NAME` locks what is there now, where the edition names a branch or tag"
     )]
     NoCommit {
         /// The repository's address.
@@ -56,7 +56,10 @@ pub enum Error {
         commit: ObjectId,
     },
     /// The commit's tree is another than the lock says.
-    #[error("commit {commit}: expected tree {expected}, found {found}")]
+    #[error(
+        "commit {commit}: expected tree {expected}, found {found}\n\
+         hint: the lock's entry was edited; delete it and run `cargo xtask lock` again"
+    )]
     Tree {
         /// The commit.
         commit: ObjectId,

@@ -4,7 +4,7 @@
 use std::{fs, io, path::Path, process::Command, thread, time::Duration};
 
 use lock::ObjectId;
-use store::{Error as StoreError, Fetcher, ProgressTask, Scratch, Store, TaskKind};
+use store::{Error as StoreError, Fetcher, ProgressTask, Store, TaskKind};
 
 use crate::{
     Commit, Error, Result,
@@ -38,8 +38,10 @@ pub(crate) fn fetch(store: &Store, fetcher: &Fetcher, wanted: Wanted<'_>) -> Res
             more: 0,
         }));
     }
-    let _held = store.lock_repository(&wanted.commit)?;
+    let held = store.lock_repository(&wanted.commit)?;
     if let Some(path) = store.repository(&wanted.commit) {
+        // Who finds it damaged takes the lock.
+        drop(held);
         return here(path);
     }
     let scratch = store.scratch("git")?;
@@ -53,7 +55,9 @@ pub(crate) fn fetch(store: &Store, fetcher: &Fetcher, wanted: Wanted<'_>) -> Res
     };
     fetching.receive(scratch.path())?;
     task.done();
-    here(store.commit_repository(&wanted.commit, scratch)?)
+    let path = store.commit_repository(&wanted.commit, scratch)?;
+    drop(held);
+    here(path)
 }
 
 struct Fetching<'f> {
@@ -71,13 +75,16 @@ impl Fetching<'_> {
         if answer.status.success() {
             return Ok(());
         }
-        if answer.said.contains("not our ref") {
-            return Err(self.absent());
+        if answer.says("shallow capabilities") {
+            // Files behind a plain web server: all or nothing.
+            return self.out_of_whole(into);
         }
-        if !answer.said.contains("unadvertised object") && !answer.said.contains("remote ref") {
+        // Of an old server "not our ref" may mean that no branch stands there.
+        let signs = ["not our ref", "unadvertised object", "remote ref"];
+        if !signs.iter().any(|sign| answer.says(sign)) {
             return Err(self.refused(&answer));
         }
-        // An old server, or a dumb one: it gives what a branch or tag stands at.
+        // An old server gives what a branch or tag stands at.
         let all = reference::all(self.fetcher, self.wanted.repository)?;
         if let Some((name, _)) = all.iter().find(|(_, stands)| *stands == commit) {
             let name = name.trim_end_matches("^{}");
@@ -88,12 +95,12 @@ impl Fetching<'_> {
                 false => Err(self.refused(&answer)),
             };
         }
-        let whole = self.store.scratch("git-whole")?;
-        self.out_of_whole(&whole, into)
+        self.out_of_whole(into)
     }
 
     /// Fetches all branches and tags, and takes the one commit out of that.
-    fn out_of_whole(&self, whole: &Scratch, into: &Path) -> Result<()> {
+    fn out_of_whole(&self, into: &Path) -> Result<()> {
+        let whole = self.store.scratch("git-whole")?;
         self.make(whole.path())?;
         let answer = self.pull(whole.path(), "+refs/*:refs/whole/*", false)?;
         if !answer.status.success() {
@@ -133,7 +140,7 @@ impl Fetching<'_> {
             fetching(&mut command, alone);
             command.args(["--", self.wanted.repository, what]);
             let answer = self.run(command, into)?;
-            if answer.status.success() || again == 0 || !may_pass(&answer.said) {
+            if answer.status.success() || again == 0 || !may_pass(&answer) {
                 return Ok(answer);
             }
             thread::sleep(wait);
@@ -173,7 +180,7 @@ impl Fetching<'_> {
     }
 
     fn refused(&self, answer: &Answer) -> Error {
-        if answer.said.contains("No space left on device") {
+        if answer.says("No space left on device") {
             return Error::Store(StoreError::DiskFull {
                 path: self.store.root().to_owned(),
                 source: io::ErrorKind::StorageFull.into(),
@@ -202,7 +209,7 @@ fn fetching(command: &mut Command, alone: bool) {
 }
 
 /// Whether what git said may be otherwise in a moment.
-fn may_pass(said: &str) -> bool {
+fn may_pass(answer: &Answer) -> bool {
     [
         "Could not resolve host",
         "Connection timed out",
@@ -215,7 +222,7 @@ fn may_pass(said: &str) -> bool {
         "unexpected disconnect",
     ]
     .iter()
-    .any(|sign| said.contains(sign))
+    .any(|sign| answer.says(sign))
 }
 
 fn size(folder: &Path) -> u64 {

@@ -124,14 +124,35 @@ impl Objects {
         }
     }
 
+    /// What a failed reading means. A copy is removed only where git, which works otherwise, finds it
+    /// damaged too; of two that find it, the second sees what the first has fetched meanwhile.
     fn damaged(&self, object: ObjectId, problem: String) -> Error {
-        if let Err(error) = self.store.remove_repository(&self.commit) {
-            return error.into();
+        let held = match self.store.lock_repository(&self.commit) {
+            Ok(held) => held,
+            Err(error) => return error.into(),
+        };
+        let fine = |arguments: &[&str]| {
+            let mut command = git(Some(&self.path));
+            command
+                .args(arguments)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            command.status().is_ok_and(|status| status.success())
+        };
+        if self.path.is_dir()
+            && (!fine(&["rev-parse", "--git-dir"]) || fine(&["fsck", "--full", "--no-dangling"]))
+        {
+            return Error::Object { object, problem };
         }
-        Error::Damaged {
-            commit: self.commit,
-            object,
-            problem,
+        let removed = self.store.remove_repository(&self.commit);
+        drop(held);
+        match removed {
+            Err(error) => error.into(),
+            Ok(()) => Error::Damaged {
+                commit: self.commit,
+                object,
+                problem,
+            },
         }
     }
 }

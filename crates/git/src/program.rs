@@ -16,9 +16,10 @@ use crate::{Error, Result};
 
 /// What a hook or an outer git may have set about a repository that is not ours
 /// (`git rev-parse --local-env-vars`). Settings given by the environment stay.
-const FOREIGN: [&str; 14] = [
+const FOREIGN: [&str; 16] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
+    "GIT_CONFIG",
     "GIT_DEFAULT_HASH",
     "GIT_DEFAULT_REF_FORMAT",
     "GIT_DIR",
@@ -28,6 +29,7 @@ const FOREIGN: [&str; 14] = [
     "GIT_NAMESPACE",
     "GIT_OBJECT_DIRECTORY",
     "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
     "GIT_REPLACE_REF_BASE",
     "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",
@@ -35,6 +37,8 @@ const FOREIGN: [&str; 14] = [
 
 /// The most that is kept of what git says, in bytes.
 const KEPT: usize = 64 << 10;
+/// The most that is kept of what git gives, in bytes.
+const MOST: usize = 64 << 20;
 /// How often we look whether it has ended, or should.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long the end of what it said is waited for.
@@ -62,6 +66,9 @@ pub(crate) fn git(repository: Option<&Path>) -> Command {
         // Whatever the user's new repositories are like, ours are of this kind.
         "init.defaultObjectFormat=sha1",
         "init.defaultRefFormat=files",
+        // A server that falls silent is given up after a minute.
+        "http.lowSpeedLimit=1",
+        "http.lowSpeedTime=60",
     ] {
         command.args(["-c", setting]);
     }
@@ -80,6 +87,14 @@ pub(crate) struct Answer {
     pub(crate) said: String,
 }
 
+impl Answer {
+    /// Whether git itself said so: not the server, whose lines it passes on.
+    pub(crate) fn says(&self, sign: &str) -> bool {
+        let mut lines = self.said.lines().map(str::trim_start);
+        lines.any(|line| !line.starts_with("remote:") && line.contains(sign))
+    }
+}
+
 /// Runs it to its end, or until the fetcher is stopped. `look` is called now and then meanwhile.
 pub(crate) fn run(
     mut command: Command,
@@ -90,7 +105,7 @@ pub(crate) fn run(
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = Running(command.spawn().map_err(Error::NoGit)?);
     let (out, said) = (child.0.stdout.take(), child.0.stderr.take());
-    let (out, said) = (drain(out, usize::MAX), drain(said, KEPT));
+    let (out, said) = (drain(out, MOST), drain(said, KEPT));
     let status = loop {
         if let Some(status) = child.0.try_wait().map_err(Error::NoGit)? {
             break status;
@@ -110,7 +125,7 @@ pub(crate) fn run(
     })
 }
 
-/// A child that does not outlive us.
+/// A child that is ended when nobody waits for it any more.
 struct Running(Child);
 
 impl Drop for Running {
@@ -172,8 +187,14 @@ fn told(text: &str) -> String {
         return " nothing".to_owned();
     }
     last.iter()
-        .map(|line| format!("\n  {}", without_secrets(line)))
+        .map(|line| format!("\n  {}", without_secrets(&printable(line))))
         .collect()
+}
+
+/// What would speak to the terminal.
+fn printable(line: &str) -> String {
+    let shown = |c: char| if c.is_control() { '?' } else { c };
+    line.chars().map(shown).collect()
 }
 
 fn without_secrets(line: &str) -> String {
@@ -209,6 +230,7 @@ mod tests {
 
     #[test]
     fn secrets_are_not_told() {
+        assert_eq!(told("remote: \u{1b}]0;x\u{7}"), "\n  remote: ?]0;x?");
         let line =
             "fatal: unable to access 'https://me:se@cret@example.org/x.git/': 403 at https://t@b/";
         assert_eq!(

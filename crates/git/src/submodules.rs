@@ -46,7 +46,13 @@ fn listed(fetcher: &Fetcher, commit: &Commit, path: &str) -> Result<Option<Strin
     command.args(["config", "-z", "--no-includes", "--blob", &blob, "--list"]);
     let answer = run(command, fetcher, path, &mut || {})?;
     if !answer.status.success() {
-        return Ok(None);
+        return match answer.says("unable to resolve config blob") {
+            true => Ok(None),
+            false => Err(Error::Submodule {
+                path: path.to_owned(),
+                problem: format!(".gitmodules cannot be read; git said:{}", answer.said),
+            }),
+        };
     }
     // KEY newline VALUE NUL, with keys `submodule.NAME.path` and `submodule.NAME.url`.
     let text = String::from_utf8_lossy(&answer.out);
@@ -56,12 +62,14 @@ fn listed(fetcher: &Fetcher, commit: &Commit, path: &str) -> Result<Option<Strin
         .collect();
     let path = path.trim_end_matches('/');
     let of_path = |(key, value): &&(&str, &str)| {
-        key.ends_with(".path") && value.trim_end_matches('/') == path
+        key.starts_with("submodule.")
+            && key.ends_with(".path")
+            && value.trim_end_matches('/') == path
     };
     let Some((key, _)) = settings.iter().rfind(of_path) else {
         return Ok(None);
     };
-    let key = format!("{}.url", key.trim_end_matches(".path"));
+    let key = format!("{}.url", key.strip_suffix(".path").unwrap_or(key));
     let url = settings.iter().rfind(|(name, _)| *name == key);
     Ok(url.map(|(_, url)| (*url).to_owned()))
 }

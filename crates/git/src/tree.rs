@@ -63,6 +63,11 @@ pub fn tree(store: &Store, fetcher: &Fetcher, git: &Git) -> Result<Tree> {
 /// Whether a commit of `git`, or of a submodule in it, is neither in the store nor in its repository. A
 /// repository that fails is taken to have it.
 pub fn is_absent(store: &Store, fetcher: &Fetcher, git: &Git) -> bool {
+    let submodules = git.submodules.iter().map(|submodule| submodule.commit);
+    let mut commits = submodules.chain([git.commit]);
+    if commits.all(|commit| store.repository(&commit).is_some()) {
+        return false;
+    }
     matches!(tree(store, fetcher, git), Err(Error::NoCommit { .. }))
 }
 

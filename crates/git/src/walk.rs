@@ -9,6 +9,9 @@ use lock::ObjectId;
 use crate::{Commit, Error, Result, objects::Objects};
 
 const MOST_ENTRIES: usize = 1 << 20;
+const MOST_SUBMODULES: usize = 256;
+/// The most that the folders on one path may hold in memory, in bytes.
+const MOST_HELD: usize = 256 << 20;
 /// Folders and submodules in each other.
 const DEEPEST: usize = 256;
 
@@ -75,6 +78,8 @@ pub(crate) fn walk(
         found: Walked::default(),
         outermost: commit.id(),
         count: 0,
+        held: 0,
+        links: 0,
         submodules,
     };
     let repository = Repository {
@@ -90,6 +95,8 @@ struct Walking<'w, 's> {
     found: Walked,
     outermost: ObjectId,
     count: usize,
+    held: usize,
+    links: usize,
     submodules: &'w mut Submodules<'s>,
 }
 
@@ -108,6 +115,10 @@ impl Walking<'_, '_> {
         let bytes = objects.read(tree, "tree")?;
         if repository.at.is_none() {
             self.found.trees.insert(tree);
+        }
+        self.held += bytes.len();
+        if self.held > MOST_HELD {
+            return Err(self.too_many(MOST_HELD, "bytes in folders in each other"));
         }
         let wrong = |problem: &str| Error::Object {
             object: tree,
@@ -156,6 +167,7 @@ impl Walking<'_, '_> {
                 objects,
             });
         }
+        self.held -= bytes.len();
         Ok(())
     }
 
@@ -166,6 +178,10 @@ impl Walking<'_, '_> {
         path: &EntryPath,
         depth: usize,
     ) -> Result<()> {
+        self.links += 1;
+        if self.links > MOST_SUBMODULES {
+            return Err(self.too_many(MOST_SUBMODULES, "submodules"));
+        }
         if outer.at.is_none() {
             self.found.gitlinks.push((path.clone(), commit));
         }

@@ -128,3 +128,28 @@ fn a_part_of_a_repository_is_no_clone() {
     (git.subfolder, git.exclude) = (String::new(), vec!["c".to_owned()]);
     assert!(machine.complete(&mut git).is_err());
 }
+
+/// Pack and index of one small commit, whose names and dates are the test's own. A change of these bytes wants
+/// another version of the format in `clone.rs`.
+#[test]
+fn golden() {
+    let machine = Machine::new();
+    let repository = machine.repository("golden");
+    repository.write("a/b.py", "print(1)\n").write("empty", "");
+    let mut git = wanted(&repository, repository.commit("one"));
+    git.keep_git = true;
+    machine.complete(&mut git).unwrap();
+    let tree = machine.tree(&git).unwrap();
+    let names: Vec<String> = tree.iter().map(|entry| entry.path.to_string()).collect();
+    let pack = names.iter().find(|name| name.ends_with(".pack")).unwrap();
+    assert_eq!(
+        pack,
+        "opt/node/.git/objects/pack/pack-8c5375e046bd5a96b82a5afe0ddde4c0b4d0abf1.pack"
+    );
+    let clone = clone(&machine, &git, "clone");
+    // The name of the index's contents, as git would call them.
+    assert_eq!(
+        clone.git(&["hash-object", ".git/index"]),
+        "3d58ef119b8a1c22bebf93d7eaf8c0c7f3b1117c"
+    );
+}

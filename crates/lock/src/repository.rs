@@ -25,16 +25,23 @@ pub fn repository_problem(address: &str) -> Option<(String, &'static str)> {
     let Ok(url) = Url::parse(address) else {
         return no_url();
     };
-    // What git would take for an option: a host that begins with a dash.
-    if !SCHEMES.contains(&url.scheme()) || url.host_str().is_some_and(|host| host.starts_with('-'))
-    {
+    // Literally, since git knows `file::x` and `file:x` as other things. And a host that begins with a dash
+    // would be an option.
+    let whole = SCHEMES.iter().any(|scheme| {
+        address
+            .strip_prefix(scheme)
+            .is_some_and(|rest| rest.starts_with("://"))
+    });
+    if !whole || url.host_str().is_some_and(|host| host.starts_with('-')) {
         return no_url();
     }
     let secret = url.password().is_some()
+        || url.query().is_some()
+        || url.fragment().is_some()
         || (url.scheme().starts_with("http") && !url.username().is_empty());
     secret.then(|| {
         (
-            "the address of a git repository has a user or password in it".to_owned(),
+            "the address of a git repository has a user, a password or a query in it".to_owned(),
             "leave them out: git asks its credential helpers (gitcredentials(7))",
         )
     })
@@ -70,6 +77,13 @@ mod tests {
             "ssh://git:word@example.org/o/n",
             "https://example.org/a b",
             "file:///a\nb",
+            "file::sh",
+            "ssh::sh",
+            "FILE:///etc",
+            "file:rel",
+            "https:example.org/o/n",
+            "git:word@example.org:n",
+            "https://example.org/n?private_token=abc",
         ] {
             assert!(repository_problem(bad).is_some(), "{bad}");
         }
