@@ -11,7 +11,6 @@ use layer::{Package, Plan, Result};
 use lock::{LayerName, Lock};
 
 pub use self::debian::debs;
-pub use trees::trees;
 
 /// Plans for all that the lock gives to `layer`, lowest first: Debian packages, wheels, trees.
 ///
@@ -19,8 +18,19 @@ pub use trees::trees;
 /// A lock that lacks what they need, such as an interpreter.
 pub fn plans(lock: &Lock, layer: LayerName) -> Result<Vec<Plan<'_>>> {
     let mut plans = Vec::from_iter(debs(lock, layer, layer.as_str(), |_, _| Ok(())));
-    plans.extend(python::wheel_plans(lock, layer)?);
-    plans.extend(trees(lock, layer)?);
+    plans.extend(above(lock, layer)?);
+    Ok(plans)
+}
+
+/// As [`plans`], without the Debian packages: for a layer that makes something of these itself.
+///
+/// # Errors
+/// As [`plans`].
+pub fn above(lock: &Lock, layer: LayerName) -> Result<Vec<Plan<'_>>> {
+    let mut plans = python::wheel_plans(lock, layer)?;
+    for plan in sdists::sdists(lock, layer).chain(trees::trees(lock, layer)) {
+        plans.push(plan?);
+    }
     Ok(plans)
 }
 

@@ -7,17 +7,10 @@ use store::{Key, KeyBuilder};
 /// Version of how a tree becomes a part.
 const FORMAT: &str = "strata source 2";
 
-/// Plans for the trees that the lock gives to `layer`: packages as source, then what is out of archives and git.
-///
-/// # Errors
-/// A lock without an interpreter.
-pub fn trees(lock: &Lock, layer: LayerName) -> Result<Vec<Plan<'_>>> {
+/// Plans for the trees that the lock gives to `layer`: out of archives, then out of git.
+pub(crate) fn trees(lock: &Lock, layer: LayerName) -> impl Iterator<Item = Result<Plan<'_>>> {
     let sources = lock.sources_of(layer).map(|source| of_source(lock, source));
-    let git = lock.git_of(layer).map(|git| of_git(lock, git));
-    crate::sdists::sdists(lock, layer)
-        .chain(sources)
-        .chain(git)
-        .collect()
+    sources.chain(lock.git_of(layer).map(|git| of_git(lock, git)))
 }
 
 fn of_source<'l>(lock: &'l Lock, source: &'l Source) -> Result<Plan<'l>> {

@@ -9,10 +9,10 @@
 
 mod clone;
 mod commit;
+mod complete;
 mod content;
 mod error;
 mod fetch;
-mod location;
 mod objects;
 mod program;
 mod recipe;
@@ -22,8 +22,8 @@ mod tree;
 mod walk;
 
 pub use commit::Commit;
+pub use complete::complete;
 pub use error::{Error, Result};
-pub use location::complete;
 pub use recipe::recipe_key;
 pub use reference::look_up;
 pub use tree::{is_absent, tree};

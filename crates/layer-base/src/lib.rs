@@ -58,8 +58,7 @@ fn plans(lock: &Lock) -> Result<Vec<Plan<'_>>> {
     });
     let mut plans = Vec::from_iter(system);
     plans.push(cuda::plan(lock)?);
-    plans.extend(python::wheel_plans(lock, LayerName::Base)?);
-    plans.extend(contents::trees(lock, LayerName::Base)?);
+    plans.extend(contents::above(lock, LayerName::Base)?);
     Ok(plans)
 }
 

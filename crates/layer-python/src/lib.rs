@@ -83,7 +83,6 @@ fn plans(lock: &Lock) -> Result<Vec<Plan<'_>>> {
     let system = contents::debs(lock, LayerName::Python, name, |_, _| Ok(()));
     let mut plans = Vec::from_iter(system);
     plans.extend(python::interpreter_plan(lock)?);
-    plans.extend(python::wheel_plans(lock, LayerName::Python)?);
-    plans.extend(contents::trees(lock, LayerName::Python)?);
+    plans.extend(contents::above(lock, LayerName::Python)?);
     Ok(plans)
 }

@@ -45,6 +45,17 @@ pub enum Origin {
     File(String),
 }
 
+impl Origin {
+    /// A file of a project: on the default index, or on the one that the edition gives.
+    pub(crate) fn of_project(project: &str, index: Option<&String>) -> Self {
+        let project = project.to_owned();
+        match index.cloned() {
+            Some(index) => Self::Index { index, project },
+            None => Self::Python { project },
+        }
+    }
+}
+
 impl fmt::Display for Artifact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.filename)

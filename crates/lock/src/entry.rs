@@ -129,15 +129,10 @@ pub struct Wheel {
 impl Wheel {
     /// The wheel as an artifact.
     pub fn artifact(&self) -> Artifact {
-        let project = self.name.clone();
-        let origin = match (&self.url, &self.file, &self.index) {
-            (Some(url), _, _) => Origin::Url(url.clone()),
-            (None, Some(file), _) => Origin::File(file.clone()),
-            (None, None, Some(index)) => Origin::Index {
-                index: index.clone(),
-                project,
-            },
-            (None, None, None) => Origin::Python { project },
+        let origin = match (&self.url, &self.file) {
+            (Some(url), _) => Origin::Url(url.clone()),
+            (None, Some(file)) => Origin::File(file.clone()),
+            (None, None) => Origin::of_project(&self.name, self.index.as_ref()),
         };
         Artifact {
             name: format!("{} {}", self.name, self.version),
@@ -198,6 +193,24 @@ pub enum SourceKind {
 }
 
 impl Source {
+    /// All of an artifact, for a place in the image.
+    pub fn whole(artifact: &Artifact, layer: LayerName, kind: SourceKind, to: &str) -> Self {
+        Self {
+            layer,
+            name: artifact.name.clone(),
+            version: String::new(),
+            kind,
+            project: None,
+            url: None,
+            filename: artifact.filename.clone(),
+            size: artifact.size,
+            sha256: artifact.sha256,
+            subfolder: String::new(),
+            to: to.to_owned(),
+            exclude: Vec::new(),
+        }
+    }
+
     /// The artifact that the tree is taken from.
     pub fn artifact(&self) -> Artifact {
         let origin = match (&self.project, &self.url) {

@@ -14,6 +14,7 @@ mod digest;
 mod entry;
 mod error;
 mod git;
+mod hex;
 mod interpreter;
 mod layer_name;
 mod lock_file;

@@ -1,10 +1,6 @@
 //! The name of an object in git as a value: parsed from and written as 40 lower-case hexadecimal digits.
 
-use std::{fmt, str::FromStr};
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use crate::digest::hex;
+use crate::hex::text_form;
 
 /// The name of a commit, tree or file in a git repository whose objects are named by SHA-1
 /// (gitrepository-layout(5)). Text form: 40 lower-case hexadecimal digits.
@@ -18,45 +14,12 @@ impl ObjectId {
     }
 }
 
-impl fmt::Display for ObjectId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for ObjectId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ObjectId({self})")
-    }
-}
-
-/// Why a text names no object.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a git commit or tree (40 lower-case hexadecimal digits expected): {0:?}")]
-pub struct ParseObjectIdError(String);
-
-impl FromStr for ObjectId {
-    type Err = ParseObjectIdError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        hex(text)
-            .map(Self)
-            .ok_or_else(|| ParseObjectIdError(text.to_owned()))
-    }
-}
-
-impl Serialize for ObjectId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ObjectId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+text_form!(
+    ObjectId,
+    ParseObjectIdError,
+    "not a git commit or tree (40 lower-case hexadecimal digits expected): {0:?}",
+    ""
+);
 
 #[cfg(test)]
 mod tests {

@@ -32,20 +32,12 @@ pub struct Sdist {
 impl Sdist {
     /// The source distribution as an artifact.
     pub fn artifact(&self) -> Artifact {
-        let project = self.name.clone();
-        let origin = match &self.index {
-            Some(index) => Origin::Index {
-                index: index.clone(),
-                project,
-            },
-            None => Origin::Python { project },
-        };
         Artifact {
             name: format!("{} {}", self.name, self.version),
             filename: self.filename.clone(),
             size: self.size,
             sha256: self.sha256,
-            origin,
+            origin: Origin::of_project(&self.name, self.index.as_ref()),
         }
     }
 }

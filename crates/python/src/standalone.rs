@@ -123,18 +123,8 @@ impl Standalone {
 /// The archive as a tree's source.
 fn source(archive: &Artifact, to: &str) -> Source {
     Source {
-        layer: LayerName::Python,
-        name: archive.name.clone(),
-        version: String::new(),
-        kind: SourceKind::Tar,
-        project: None,
-        url: None,
-        filename: archive.filename.clone(),
-        size: archive.size,
-        sha256: archive.sha256,
         subfolder: FOLDER.to_owned(),
-        to: to.to_owned(),
-        exclude: Vec::new(),
+        ..Source::whole(archive, LayerName::Python, SourceKind::Tar, to)
     }
 }
 

@@ -1,17 +1,9 @@
 //! Trees out of git repositories: which commit each branch or tag stands at, and what is in it.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicUsize, Ordering},
-};
-
 use edition::{GitRef, Source, SourceFrom};
 use lock::{Git, LayerName, ObjectId};
 
-use crate::{Error, Result, sources::Resolving};
-
-/// How many repositories are asked at a time.
-const AT_ONCE: usize = 8;
+use crate::{Error, Result, sources::Resolving, together::each};
 
 /// What one source of the edition asks of a repository.
 struct Asked<'e> {
@@ -48,29 +40,7 @@ pub(crate) fn git(with: &Resolving<'_>) -> Result<Vec<Git>> {
             }
         }
     }
-    let next = AtomicUsize::new(0);
-    let found = Mutex::new(Vec::with_capacity(asked.len()));
-    let work = || {
-        while let Some(one) = asked.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let git = one.resolve(with);
-            let failed = git.is_err();
-            found
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(git);
-            if failed {
-                // Nobody takes another.
-                next.store(asked.len(), Ordering::Relaxed);
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..asked.len().min(AT_ONCE) {
-            scope.spawn(work);
-        }
-    });
-    let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut found: Vec<Git> = found.into_iter().collect::<Result<_>>()?;
+    let mut found = each(&asked, |one| one.resolve(with))?;
     found.sort_by(|one, other| (one.layer, &one.name).cmp(&(other.layer, &other.name)));
     Ok(found)
 }

@@ -22,6 +22,7 @@ mod sources;
 mod summary;
 mod tags;
 mod target;
+mod together;
 mod uv;
 
 pub use error::{Error, Result};

@@ -1,13 +1,7 @@
 //! The newest versions that there are, whatever the edition allows: of projects on the default Python
 //! index, and of packages in the suite as it is today.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use debian_archive::Packages;
 use edition::{Edition, Spanned};
@@ -16,10 +10,7 @@ use lock::{Lock, Origin};
 use pep440_rs::{Version, VersionSpecifiers};
 use store::{Fetcher, ProgressTask, ProjectFile, Store, TaskKind};
 
-use crate::{Result, debian, tags::Tags};
-
-/// How many projects' pages are read at a time.
-const AT_ONCE: usize = 8;
+use crate::{Result, debian, tags::Tags, together::each};
 
 /// What the default index has at its newest, by project: of all that the lock takes from it.
 pub(crate) fn projects(
@@ -40,30 +31,14 @@ pub(crate) fn projects(
     let python = lock.python.version.parse::<Version>().ok();
     let what = format!("the Python index for {} projects", projects.len());
     let task = ProgressTask::start(fetcher.progress().clone(), TaskKind::Ask, what, None);
-    let next = AtomicUsize::new(0);
-    let found = Mutex::new(Vec::new());
-    let work = || {
-        while let Some(project) = projects.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let files = fetcher.project_files(project);
-            let best = files.map(|files| best(&files, tags, python.as_ref()));
-            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-            found.push((project.clone(), best));
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..projects.len().min(AT_ONCE) {
-            scope.spawn(work);
-        }
-    });
-    let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut newest = BTreeMap::new();
-    for (project, best) in found {
-        if let Some(best) = best? {
-            newest.insert(project, best);
-        }
-    }
+    let best = each(&projects, |project| {
+        let files = fetcher.project_files(project)?;
+        Ok(best(&files, tags, python.as_ref()))
+    })?;
+    let found = projects.into_iter().zip(best);
+    let newest = found.filter_map(|(project, best)| Some((project, best?)));
     task.done();
-    Ok(newest)
+    Ok(newest.collect())
 }
 
 /// The newest final version among wheels that fit, for this Python.

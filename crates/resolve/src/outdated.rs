@@ -87,108 +87,102 @@ pub fn outdated(
 
 /// Every entry of the lock, with the allowed version where that is another.
 fn entries(lock: &Lock, allowed: &Lock) -> Vec<Newer> {
-    let with = |change: &dyn Fn(&mut Lock)| {
-        let mut lock = lock.clone();
-        change(&mut lock);
-        lock
-    };
     let mut entries = Vec::new();
-    for (at, deb) in lock.debs.iter().enumerate() {
-        let new = allowed.debs.iter().find(|new| new.name == deb.name);
-        let new = new.filter(|new| new.version != deb.version);
-        entries.push(Newer {
-            kind: "deb",
-            layer: deb.layer,
-            name: deb.name.clone(),
-            project: None,
-            locked: deb.version.clone(),
-            allowed: new.map(|new| new.version.clone()),
-            newest: None,
-            artifact: new.map(lock::Deb::artifact),
-            lock: new.map(|new| {
-                with(&|lock| {
-                    let (layer, depends) = (deb.layer, deb.depends.clone());
-                    lock.debs[at] = new.clone();
-                    // Its dependencies as they are, so that the lock holds together.
-                    (lock.debs[at].layer, lock.debs[at].depends) = (layer, depends);
-                })
-            }),
-        });
+    for (at, old) in lock.debs.iter().enumerate() {
+        let new = allowed.debs.iter().find(|new| new.name == old.name);
+        let new = new.filter(|new| new.version != old.version);
+        let mut entry = Newer::of("deb", old.layer, &old.name, old.version.clone());
+        if let Some(new) = new {
+            entry.allow(new.version.clone(), Some(new.artifact()), lock, |lock| {
+                // Its dependencies as they are, so that the lock holds together.
+                let (layer, depends) = (old.layer, old.depends.clone());
+                lock.debs[at] = new.clone();
+                (lock.debs[at].layer, lock.debs[at].depends) = (layer, depends);
+            });
+        }
+        entries.push(entry);
     }
-    for (at, wheel) in lock.wheels.iter().enumerate() {
-        let new = allowed.wheels.iter().find(|new| new.name == wheel.name);
-        let new = new.filter(|new| new.version != wheel.version);
-        entries.push(Newer {
-            kind: "wheel",
-            layer: wheel.layer,
-            name: wheel.name.clone(),
-            project: None,
-            locked: wheel.version.clone(),
-            allowed: new.map(|new| new.version.clone()),
-            newest: None,
-            artifact: new.map(lock::Wheel::artifact),
-            lock: new.map(|new| {
-                with(&|lock| {
-                    lock.wheels[at] = new.clone();
-                    lock.wheels[at].layer = wheel.layer;
-                })
-            }),
-        });
+    for (at, old) in lock.wheels.iter().enumerate() {
+        let new = allowed.wheels.iter().find(|new| new.name == old.name);
+        let new = new.filter(|new| new.version != old.version);
+        let mut entry = Newer::of("wheel", old.layer, &old.name, old.version.clone());
+        if let Some(new) = new {
+            entry.allow(new.version.clone(), Some(new.artifact()), lock, |lock| {
+                lock.wheels[at] = new.clone();
+                lock.wheels[at].layer = old.layer;
+            });
+        }
+        entries.push(entry);
     }
-    for (at, sdist) in lock.sdists.iter().enumerate() {
-        let new = allowed.sdists.iter().find(|new| new.name == sdist.name);
-        let new = new.filter(|new| new.version != sdist.version);
-        entries.push(Newer {
-            kind: "sdist",
-            layer: sdist.layer,
-            name: sdist.name.clone(),
-            project: None,
-            locked: sdist.version.clone(),
-            allowed: new.map(|new| new.version.clone()),
-            newest: None,
-            artifact: new.map(lock::Sdist::artifact),
-            lock: new.map(|new| {
-                with(&|lock| {
-                    lock.sdists[at] = new.clone();
-                    lock.sdists[at].layer = sdist.layer;
-                })
-            }),
-        });
+    for (at, old) in lock.sdists.iter().enumerate() {
+        let new = allowed.sdists.iter().find(|new| new.name == old.name);
+        let new = new.filter(|new| new.version != old.version);
+        let mut entry = Newer::of("sdist", old.layer, &old.name, old.version.clone());
+        if let Some(new) = new {
+            entry.allow(new.version.clone(), Some(new.artifact()), lock, |lock| {
+                lock.sdists[at] = new.clone();
+                lock.sdists[at].layer = old.layer;
+            });
+        }
+        entries.push(entry);
     }
-    for (at, tree) in lock.sources.iter().enumerate() {
-        let new = allowed.sources.iter().find(|new| new.name == tree.name);
-        let new = new.filter(|new| new.sha256 != tree.sha256);
-        entries.push(Newer {
-            kind: "source",
-            layer: tree.layer,
-            name: tree.name.clone(),
-            project: tree.project.clone(),
-            locked: tree_version(tree),
-            allowed: new.map(tree_version),
-            newest: None,
-            artifact: new.map(lock::Source::artifact),
-            lock: new.map(|new| with(&|lock| lock.sources[at] = new.clone())),
-        });
+    for (at, old) in lock.sources.iter().enumerate() {
+        let new = allowed.sources.iter().find(|new| new.name == old.name);
+        let new = new.filter(|new| new.sha256 != old.sha256);
+        let mut entry = Newer::of("source", old.layer, &old.name, tree_version(old));
+        entry.project.clone_from(&old.project);
+        if let Some(new) = new {
+            entry.allow(tree_version(new), Some(new.artifact()), lock, |lock| {
+                lock.sources[at] = new.clone();
+            });
+        }
+        entries.push(entry);
     }
-    for (at, git) in lock.git.iter().enumerate() {
-        let new = allowed
-            .git
-            .iter()
-            .find(|new| (new.layer, &new.name) == (git.layer, &git.name));
-        let new = new.filter(|new| new.commit != git.commit);
-        entries.push(Newer {
-            kind: "git",
-            layer: git.layer,
-            name: git.name.clone(),
-            project: None,
-            locked: git.with_commit(),
-            allowed: new.map(lock::Git::with_commit),
-            newest: None,
-            artifact: None,
-            lock: new.map(|new| with(&|lock| lock.git[at] = new.clone())),
-        });
+    for (at, old) in lock.git.iter().enumerate() {
+        let is = |new: &&lock::Git| (new.layer, &new.name) == (old.layer, &old.name);
+        let new = allowed.git.iter().find(is);
+        let new = new.filter(|new| new.commit != old.commit);
+        let mut entry = Newer::of("git", old.layer, &old.name, old.with_commit());
+        if let Some(new) = new {
+            entry.allow(new.with_commit(), None, lock, |lock| {
+                lock.git[at] = new.clone();
+            });
+        }
+        entries.push(entry);
     }
     entries
+}
+
+impl Newer {
+    /// An entry that nothing newer is known of.
+    fn of(kind: &'static str, layer: LayerName, name: &str, locked: String) -> Self {
+        Self {
+            kind,
+            layer,
+            name: name.to_owned(),
+            project: None,
+            locked,
+            allowed: None,
+            newest: None,
+            artifact: None,
+            lock: None,
+        }
+    }
+
+    /// Notes the version that is allowed; `change` puts it into a lock.
+    fn allow(
+        &mut self,
+        version: String,
+        artifact: Option<Artifact>,
+        lock: &Lock,
+        change: impl FnOnce(&mut Lock),
+    ) {
+        let mut lock = lock.clone();
+        change(&mut lock);
+        self.allowed = Some(version);
+        self.artifact = artifact;
+        self.lock = Some(lock);
+    }
 }
 
 /// A tree's version; of one that is taken from a wheel of the index, the wheel's.

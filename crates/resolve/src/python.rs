@@ -207,8 +207,7 @@ impl<'p> Python<'p> {
                 .with
                 .fetcher
                 .fetch(self.with.store, &sdist.artifact())?;
-            let (file, version) = (&chosen.filename, &chosen.version);
-            let found = sdist::metadata(self.with.store, &path, file, name, version)?;
+            let found = sdist::metadata(self.with.store, &path, &sdist)?;
             known().insert(id, found);
             news = true;
         }

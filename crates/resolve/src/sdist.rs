@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use lock::{LayerName, Sha256, Source, SourceKind};
+use lock::{Artifact, LayerName, Sdist, Source};
 use serde::Serialize;
 use store::Store;
 
-use crate::{Error, Result};
+use crate::{Error, Result, sources::kind};
 
 /// The largest file with metadata that is read, in bytes.
 const LARGEST: u64 = 4 << 20;
@@ -31,26 +31,21 @@ pub(crate) struct Metadata {
 ///
 /// # Errors
 /// [`Error::Sdist`] for an archive that cannot be read, or has no `PKG-INFO`.
-pub(crate) fn metadata(
-    store: &Store,
-    path: &Path,
-    filename: &str,
-    name: &str,
-    version: &str,
-) -> Result<Metadata> {
+pub(crate) fn metadata(store: &Store, path: &Path, sdist: &Sdist) -> Result<Metadata> {
+    let artifact = sdist.artifact();
     let bad = |problem: String| Error::Sdist {
-        file: filename.to_owned(),
+        file: artifact.filename.clone(),
         problem,
     };
-    let files = files(store, path, filename).map_err(|error| bad(error.to_string()))?;
+    let files = files(store, path, &artifact).map_err(|error| bad(error.to_string()))?;
     // NAME-VERSION/PKG-INFO
     let info = files
         .iter()
         .find(|(path, _)| path.ends_with("/PKG-INFO") && path.matches('/').count() == 2);
     let (_, info) = info.ok_or_else(|| bad("it has no PKG-INFO".to_owned()))?;
     let mut found = core(info);
-    found.name = name.to_owned();
-    found.version = Some(version.to_owned());
+    found.name.clone_from(&sdist.name);
+    found.version = Some(sdist.version.clone());
     if found.requires_dist.is_empty()
         && let Some((_, text)) = files
             .iter()
@@ -65,25 +60,10 @@ pub(crate) fn metadata(
 fn files(
     store: &Store,
     path: &Path,
-    filename: &str,
+    artifact: &Artifact,
 ) -> Result<BTreeMap<String, String>, Box<dyn std::error::Error + Send + Sync>> {
-    let source = Source {
-        layer: LayerName::Deps,
-        name: filename.to_owned(),
-        version: String::new(),
-        kind: match filename.ends_with(".zip") {
-            true => SourceKind::Zip,
-            false => SourceKind::Tar,
-        },
-        project: None,
-        url: None,
-        filename: filename.to_owned(),
-        size: 0,
-        sha256: Sha256([0; 32]),
-        subfolder: String::new(),
-        to: "/s".to_owned(),
-        exclude: Vec::new(),
-    };
+    let kind = kind(Path::new(&artifact.filename));
+    let source = Source::whole(artifact, LayerName::Deps, kind, "/s");
     let mut files = BTreeMap::new();
     for entry in archive::tree(&source, path, store)?.iter() {
         let path = entry.path.to_string();
@@ -186,12 +166,22 @@ mod tests {
             assert!(tar.arg("pkg-1.0").status().unwrap().success());
         };
         pack();
-        let found = metadata(&store, &file, "pkg-1.0.tar.gz", "pkg", "1.0").unwrap();
+        let sdist = Sdist {
+            layer: LayerName::Deps,
+            name: "pkg".to_owned(),
+            version: "1.0".to_owned(),
+            filename: "pkg-1.0.tar.gz".to_owned(),
+            size: 0,
+            sha256: lock::Sha256([0; 32]),
+            requested: false,
+            index: None,
+        };
+        let found = metadata(&store, &file, &sdist).unwrap();
         assert_eq!(found.requires_dist, ["tqdm"]);
         assert_eq!(found.requires_python.as_deref(), Some(">=3.6"));
         std::fs::remove_file(folder.path().join("pkg-1.0/PKG-INFO")).unwrap();
         pack();
-        let error = metadata(&store, &file, "pkg-1.0.tar.gz", "pkg", "1.0").unwrap_err();
+        let error = metadata(&store, &file, &sdist).unwrap_err();
         assert_eq!(error.to_string(), "pkg-1.0.tar.gz: it has no PKG-INFO");
     }
 }

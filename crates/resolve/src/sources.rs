@@ -202,7 +202,7 @@ fn blank(layer: LayerName, wanted: &edition::Source) -> Source {
 }
 
 /// By the name's ending, as a person would.
-fn kind(path: &Path) -> SourceKind {
+pub(crate) fn kind(path: &Path) -> SourceKind {
     let name = path.to_string_lossy().to_ascii_lowercase();
     let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
     if ends(&[".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst"]) {
