@@ -48,6 +48,10 @@ pub struct LockOptions {
     /// Use the store alone: fetch nothing.
     #[arg(long)]
     offline: bool,
+    /// Leave packages that are built from source unbuilt where the lock has no wheel of them yet; `image` wants
+    /// them built.
+    #[arg(long)]
+    no_build: bool,
     /// The store's folder [default: STRATA_STORE, else the user's cache folder].
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
@@ -149,6 +153,7 @@ pub fn lock(
             let resolving = Options {
                 update: update.clone(),
                 folder,
+                build: !options.no_build && !check,
                 now: jiff::Timestamp::now(),
             };
             let (lock, warnings) = resolve::resolve(&store, &fetcher, &edition, &kept, &resolving)?;

@@ -50,6 +50,7 @@ pub fn run(args: &Args) -> Result<()> {
     let options = Options {
         update: Update::All,
         folder,
+        build: false,
         now: jiff::Timestamp::now(),
     };
     let (newer, warnings) = resolve::outdated(&cx.store, &cx.fetcher, &edition, &lock, &options)?;

@@ -51,6 +51,7 @@ pub fn renew(cx: &Context, path: &Path, gone: &[Gone], locked: bool) -> Result<(
     let options = Options {
         update: Update::Names(gone.iter().flat_map(|one| one.names.clone()).collect()),
         folder: path.parent().unwrap_or(Path::new(".")),
+        build: true,
         now: jiff::Timestamp::now(),
     };
     let (lock, warnings) = resolve::resolve(&cx.store, &cx.fetcher, &edition, &kept, &options)?;
@@ -101,7 +102,13 @@ pub fn find(cx: &Context, lock: &Lock) -> Result<Vec<Gone>> {
         let is = |sha256: Sha256| sha256 == artifact.sha256;
         let debs = lock.debs.iter().filter(|deb| is(deb.sha256));
         let wheels = lock.wheels.iter().filter(|wheel| is(wheel.sha256));
-        let sdists = lock.sdists.iter().filter(|sdist| is(sdist.sha256));
+        let sdists = lock.sdists.iter().filter(|sdist| {
+            let tools = sdist.requires.iter().filter_map(|id| lock.required(id));
+            let mut of = tools
+                .map(|wheel| wheel.sha256)
+                .chain(sdist.artifact().map(|artifact| artifact.sha256));
+            of.any(is)
+        });
         let sources = lock.sources.iter().filter(|tree| is(tree.sha256));
         let names = debs
             .map(|deb| &deb.name)
@@ -113,7 +120,8 @@ pub fn find(cx: &Context, lock: &Lock) -> Result<Vec<Gone>> {
             names: names.cloned().collect(),
         });
     }
-    let git = lock.git.iter();
+    let packages = lock.sdists.iter().filter_map(|sdist| sdist.tree("/"));
+    let git = lock.git.iter().cloned().chain(packages);
     let git = git.filter(|git| git::is_absent(&cx.store, &cx.fetcher, git));
     gone.extend(git.map(|git| Gone {
         shown: format!("{} (commit {})", git.shown(), git.commit),

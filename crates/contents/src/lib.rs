@@ -27,7 +27,7 @@ pub fn plans(lock: &Lock, layer: LayerName) -> Result<Vec<Plan<'_>>> {
 /// # Errors
 /// As [`plans`].
 pub fn above(lock: &Lock, layer: LayerName) -> Result<Vec<Plan<'_>>> {
-    let mut plans = python::wheel_plans(lock, layer)?;
+    let mut plans = python::wheel_plans(lock, layer, sdists::wheel)?;
     for plan in sdists::sdists(lock, layer).chain(trees::trees(lock, layer)) {
         plans.push(plan?);
     }
@@ -46,8 +46,6 @@ pub fn packages(lock: &Lock, layer: LayerName) -> Vec<Package> {
         .map(|deb| package("deb", &deb.name, &deb.version))
         .collect();
     packages.extend(python::packages(lock, layer));
-    let sdists = lock.sdists_of(layer);
-    packages.extend(sdists.map(|sdist| package("sdist", &sdist.name, &sdist.version)));
     let sources = lock.sources_of(layer);
     packages.extend(sources.map(|tree| package("source", &tree.name, &tree.version)));
     let git = lock.git_of(layer);

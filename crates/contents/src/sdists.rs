@@ -1,27 +1,27 @@
-//! Packages that are locked as source. Building them is not there yet: they resolve, weigh and are told of,
-//! and a build that needs them says so before anything else of the layer is made.
+//! Packages that are built from source: among the wheels of their layer, once the lock says what comes of them.
 
-use layer::{Plan, Result};
-use lock::{LayerName, Lock};
-use store::KeyBuilder;
+use std::path::PathBuf;
 
-/// Why a part cannot be made.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "it is locked as source, and wheels are not built from source yet\n\
-     hint: leave it out of the edition, or take it out of `from-source` and ask for a version that has a wheel"
-)]
-struct NotBuilt;
+use layer::{Context, Plan, Result};
+use lock::{LayerName, Lock, Sdist};
 
+/// The wheel of a package, built if the store does not have it.
+pub(crate) fn wheel(cx: &Context, lock: &Lock, sdist: &Sdist) -> Result<PathBuf> {
+    from_source::wheel(cx, lock, sdist)
+        .map_err(|error| layer::Error::artifact(sdist.shown(), error))
+}
+
+/// Plans for those that nobody has built yet. They resolve, weigh and are told of; a build that needs them says
+/// what to do before anything else of the layer is made.
 pub(crate) fn sdists(lock: &Lock, layer: LayerName) -> impl Iterator<Item = Result<Plan<'_>>> {
-    lock.sdists_of(layer).map(|sdist| {
-        let mut key = KeyBuilder::new("strata sdist 0");
-        key.field("sdist", sdist.sha256.0)
-            .key("interpreter", &python::interpreter_key(lock)?);
+    let missing = lock.sdists_of(layer).filter(|sdist| sdist.wheel.is_none());
+    missing.map(move |sdist| {
+        let key = from_source::build_key(lock, sdist)
+            .map_err(|error| layer::Error::artifact(sdist.shown(), error))?;
         // The heaviest is the first to be tried.
-        let plan = Plan::new(&sdist.name, key.finish(), u64::MAX, move |_| {
-            Err(layer::Error::artifact(sdist.artifact(), NotBuilt))
+        let plan = Plan::new(&sdist.name, key, u64::MAX, move |cx| {
+            wheel(cx, lock, sdist).map(|_| layer::Tree::new())
         });
-        Ok(plan.fetching([sdist.artifact()]))
+        Ok(plan.fetching(sdist.artifact()))
     })
 }

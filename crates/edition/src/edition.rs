@@ -23,6 +23,8 @@ pub struct Edition {
     pub layers: BTreeMap<LayerName, Layer>,
     /// More Python indexes by name.
     pub indexes: BTreeMap<String, Spanned<Index>>,
+    /// How packages are built from source, by normalised name.
+    pub builds: BTreeMap<String, Spanned<Build>>,
     /// Who owns what several wheels bring; package names are normalised.
     pub owners: Vec<Spanned<Owner>>,
 }
@@ -124,6 +126,15 @@ pub struct Index {
     pub url: String,
     /// Normalised names of the packages that come from it, and from nowhere else.
     pub packages: Vec<String>,
+}
+
+/// `[build.NAME]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Build {
+    /// What is there while it is built; `None`: what the package names itself.
+    pub requires: Option<Vec<Spanned<Requirement>>>,
+    /// Environment variables.
+    pub environment: BTreeMap<String, Spanned<String>>,
 }
 
 impl Edition {

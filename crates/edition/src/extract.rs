@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Range};
 use lock::{LayerName, Owner, normalised};
 use toml::de::{DeTable, DeValue};
 
-use crate::{Index, PythonVersion, Spanned, layer, reader::Reader, sheet::Sheet};
+use crate::{Build, Index, PythonVersion, Spanned, layer, reader::Reader, sheet::Sheet};
 
 /// A string and its bytes in the text.
 #[derive(Debug, Clone)]
@@ -61,7 +61,7 @@ pub(crate) fn removals(
         .map(|key| {
             let names = texts(reader, remove, key).into_iter().map(|text| {
                 let name = match *key {
-                    "python" | "constraints" => normalised(&text.value),
+                    "python" | "constraints" | "build" => normalised(&text.value),
                     _ => text.value,
                 };
                 reader.spanned(name, &text.span)
@@ -78,7 +78,11 @@ pub(crate) fn sheet(reader: &mut Reader<'_>, document: &DeTable<'_>) -> Sheet {
     let mut sheet = Sheet {
         extends: text(reader, document, "extends")
             .map(|text| reader.spanned(text.value, &text.span)),
-        remove: removals(reader, document, &["env", "labels", "index", "owner"]),
+        remove: removals(
+            reader,
+            document,
+            &["env", "labels", "index", "build", "owner"],
+        ),
         ..Sheet::default()
     };
     debian(reader, table("debian"), &mut sheet);
@@ -109,6 +113,13 @@ pub(crate) fn sheet(reader: &mut Reader<'_>, document: &DeTable<'_>) -> Sheet {
             sheet
                 .indexes
                 .insert(name.get_ref().clone().into_owned(), place);
+        }
+    }
+    for (name, value) in table("build").iter() {
+        if let Some(table) = value.get_ref().as_table() {
+            let build = build(reader, table);
+            let build = reader.spanned(build, &name.span());
+            sheet.builds.insert(normalised(name.get_ref()), build);
         }
     }
     let owners = document
@@ -242,8 +253,8 @@ fn map(
         let word = name.get_ref().as_ref();
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let digit = |c: char| c.is_ascii_digit();
-        if key == "env" && (word.is_empty() || !word.chars().all(plain) || word.starts_with(digit))
-        {
+        let variable = key == "env" || key == "environment";
+        if variable && (word.is_empty() || !word.chars().all(plain) || word.starts_with(digit)) {
             reader.problem(
                 name.span(),
                 format!("{word:?} cannot be an environment variable"),
@@ -258,6 +269,20 @@ fn map(
         }
     }
     found
+}
+
+fn build(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Build {
+    let requires = table.get("requires").map(|_| {
+        let lines = texts(reader, table, "requires");
+        lines
+            .iter()
+            .filter_map(|text| layer::line(reader, text, false))
+            .collect()
+    });
+    Build {
+        requires,
+        environment: map(reader, table, "environment"),
+    }
 }
 
 fn index(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<Index> {

@@ -100,6 +100,7 @@ pub(crate) fn finish(
         },
         layers,
         indexes: sheet.indexes,
+        builds: sheet.builds,
         owners: sheet.owners,
     })
 }

@@ -119,6 +119,11 @@ pub static EDITION: Table = Table {
             "More Python indexes, by a name of your choice.",
         ),
         key(
+            "build",
+            Kind::Named(&BUILD),
+            "How packages are built from source, by the package's name.",
+        ),
+        key(
             "owner",
             Kind::Tables(&OWNER),
             "Who owns a path that several wheels bring.",
@@ -363,6 +368,11 @@ pub static REMOVE: Table = Table {
         key("env", Kind::Texts, "Environment variables."),
         key("labels", Kind::Texts, "Labels."),
         key("index", Kind::Texts, "Indexes."),
+        key(
+            "build",
+            Kind::Texts,
+            "Tables [build.NAME], by the package's name.",
+        ),
         key("owner", Kind::Texts, "Paths of owners."),
     ],
 };
@@ -377,6 +387,24 @@ pub static INDEX: Table = Table {
             "packages",
             Kind::Texts,
             "The packages that come from it, and from nowhere else.",
+        ),
+    ],
+};
+
+/// `[build.NAME]`.
+pub static BUILD: Table = Table {
+    title: "[build.NAME]",
+    doc: "How one package is built from source, where its own pyproject.toml does not say it all.",
+    keys: &[
+        key(
+            "requires",
+            Kind::Texts,
+            "What is there while it is built (PEP 508), in place of what it names itself.",
+        ),
+        key(
+            "environment",
+            Kind::TextMap,
+            "Environment variables while it is built.",
         ),
     ],
 };
@@ -404,6 +432,7 @@ pub static TABLES: &[&Table] = &[
     &LAYER,
     &SOURCE,
     &INDEX,
+    &BUILD,
     &OWNER,
     &LAYER_REMOVE,
     &REMOVE,

@@ -65,7 +65,12 @@ pub(crate) fn layer(reader: &mut Reader<'_>, table: &DeTable<'_>) -> SheetLayer 
     layer
 }
 
-fn line(reader: &mut Reader<'_>, text: &Text, limit: bool) -> Option<Spanned<Requirement>> {
+/// A requirement, or a limit.
+pub(crate) fn line(
+    reader: &mut Reader<'_>,
+    text: &Text,
+    limit: bool,
+) -> Option<Spanned<Requirement>> {
     let parsed = if limit {
         Requirement::parse_limit(&text.value)
     } else {

@@ -29,7 +29,9 @@ mod write;
 
 pub use debian_request::{DebianRequest, Relation};
 pub use edit::{Change, EditionFile, ListKind};
-pub use edition::{Debian, Edition, Image, Index, Layer, Python, PythonSource, PythonVersion};
+pub use edition::{
+    Build, Debian, Edition, Image, Index, Layer, Python, PythonSource, PythonVersion,
+};
 pub use error::{Error, Result};
 pub use place::{Place, Spanned};
 pub use requirement::{Requirement, RequirementFrom};

@@ -32,6 +32,7 @@ pub(crate) fn merge(reading: &mut Reading, mut parent: Sheet, child: Sheet) -> S
                 "env" => parent.env.keys().cloned().collect(),
                 "labels" => parent.labels.keys().cloned().collect(),
                 "index" => parent.indexes.keys().cloned().collect(),
+                "build" => parent.builds.keys().cloned().collect(),
                 _ => parent
                     .owners
                     .iter()
@@ -47,6 +48,7 @@ pub(crate) fn merge(reading: &mut Reading, mut parent: Sheet, child: Sheet) -> S
             "env" => parent.env.retain(|name, _| !gone(name)),
             "labels" => parent.labels.retain(|name, _| !gone(name)),
             "index" => parent.indexes.retain(|name, _| !gone(name)),
+            "build" => parent.builds.retain(|name, _| !gone(name)),
             _ => parent.owners.retain(|owner| !gone(&owner.path)),
         }
     }
@@ -77,6 +79,7 @@ pub(crate) fn merge(reading: &mut Reading, mut parent: Sheet, child: Sheet) -> S
     parent.env.extend(child.env);
     parent.labels.extend(child.labels);
     parent.indexes.extend(child.indexes);
+    parent.builds.extend(child.builds);
     parent.from_source.extend(child.from_source);
     Sheet {
         extends: None,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use lock::{LayerName, Owner, Sha256};
 
-use crate::{DebianRequest, Index, PythonVersion, Requirement, Source, Spanned};
+use crate::{Build, DebianRequest, Index, PythonVersion, Requirement, Source, Spanned};
 
 /// One edition file.
 #[derive(Debug, Default)]
@@ -28,6 +28,7 @@ pub(crate) struct Sheet {
     pub labels: BTreeMap<String, Spanned<String>>,
     pub layers: BTreeMap<LayerName, SheetLayer>,
     pub indexes: BTreeMap<String, Spanned<Index>>,
+    pub builds: BTreeMap<String, Spanned<Build>>,
     pub owners: Vec<Spanned<Owner>>,
     pub remove: BTreeMap<&'static str, Vec<Spanned<String>>>,
 }

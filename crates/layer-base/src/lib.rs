@@ -3,6 +3,7 @@
 //! Debian comes as packages, CUDA and cuDNN as NVIDIA's wheels; which ones, the lock says.
 
 mod cuda;
+mod nvcc;
 mod sources;
 
 use layer::{ConfigPatch, Context, LayerBlob, Plan, Result};
@@ -58,6 +59,7 @@ fn plans(lock: &Lock) -> Result<Vec<Plan<'_>>> {
     });
     let mut plans = Vec::from_iter(system);
     plans.push(cuda::plan(lock)?);
+    plans.extend(nvcc::plan(lock));
     plans.extend(contents::above(lock, LayerName::Base)?);
     Ok(plans)
 }
@@ -72,7 +74,9 @@ fn config(lock: &Lock) -> ConfigPatch {
     ConfigPatch {
         env: env
             .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .map(|(name, value)| (name, value.to_owned()))
+            .chain(nvcc::env(lock))
+            .map(|(name, value)| (name.to_owned(), value))
             .collect(),
         path: vec![format!("{}/bin", cuda::HOME)],
         library_path: cuda::library_path(lock),

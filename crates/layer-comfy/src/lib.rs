@@ -54,6 +54,6 @@ impl layer::Layer for Comfy {
 
 fn plans(lock: &Lock) -> Result<Vec<Plan<'_>>> {
     let mut plans = contents::plans(lock, LayerName::Comfy)?;
-    plans.push(manager::plan(lock)?);
+    plans.extend(manager::plan(lock).transpose()?);
     Ok(plans)
 }

@@ -17,7 +17,18 @@ const FILES: [(&str, &str); 2] = [
     ),
 ];
 
-pub(crate) fn plan(lock: &Lock) -> Result<Plan<'_>> {
+/// The package that it starts.
+const PACKAGE: &str = "comfyui-manager";
+
+/// The part with the node, if the lock has the Manager's package: an edition may bring it as a node of its own.
+pub(crate) fn plan(lock: &Lock) -> Option<Result<Plan<'_>>> {
+    let mut wheels = lock.wheels.iter();
+    wheels
+        .any(|wheel| wheel.name == PACKAGE)
+        .then(|| node(lock))
+}
+
+fn node(lock: &Lock) -> Result<Plan<'_>> {
     let mut key = KeyBuilder::new("strata manager node 1");
     for (name, text) in FILES {
         key.field("name", name).field("text", text);

@@ -5,6 +5,11 @@ set -e
 base=${COMFYUI_BASE:-/root}
 mkdir -p "$base"/{models,input,output,user,temp,custom_nodes}
 
+# What an image wants to be there at first, such as the Manager's settings. The user's own files stay.
+if [ -d /opt/comfyui-defaults ]; then
+    cp -r --update=none --no-preserve=mode,ownership /opt/comfyui-defaults/. "$base"/
+fi
+
 # Any --user works, also one that has no home, no name, and a root that is read-only.
 if [ ! -w "${HOME:-/}" ]; then
     export HOME="$base"

@@ -1,10 +1,11 @@
 //! What the types cannot say of a lock: entries that contradict each other, or name what cannot be.
 
 mod python;
+mod sdists;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Lock, SourceKind, repository_problem};
+use crate::{Git, Lock, SourceKind, repository_problem};
 
 /// One contradiction: where it stands, what it is, what to do.
 pub(crate) struct Fault {
@@ -27,6 +28,7 @@ pub(crate) fn faults(lock: &Lock) -> Vec<Fault> {
     python::python(&lock.python, &mut faults);
     debs(lock, &mut faults);
     wheels(lock, &mut faults);
+    sdists::sdists(lock, &mut faults);
     sources(lock, &mut faults);
     git(lock, &mut faults);
     faults
@@ -145,20 +147,6 @@ fn wheels(lock: &Lock, faults: &mut Vec<Fault>) {
         if !names.insert(sdist.name.as_str()) {
             faults.push(twice("sdist", index, &sdist.name));
         }
-        let known = [".tar.gz", ".zip"]
-            .iter()
-            .any(|end| sdist.filename.ends_with(end));
-        if !known || sdist.filename.contains('/') {
-            faults.push(Fault {
-                entry: Some(("sdist", index)),
-                key: "filename",
-                message: format!(
-                    "sdist {}: expected a file name that ends with .tar.gz or .zip, found {:?}",
-                    sdist.name, sdist.filename
-                ),
-                hint: BY_HAND,
-            });
-        }
     }
     for (index, owner) in lock.owners.iter().enumerate() {
         if !names.contains(owner.package.as_str()) {
@@ -213,54 +201,59 @@ fn git(lock: &Lock, faults: &mut Vec<Fault>) {
             faults.push(twice("git", index, &git.name));
         }
         place(("git", index), &git.name, &git.to, &git.subfolder, faults);
-        let mut fault = |key, message| {
-            faults.push(Fault {
-                entry: Some(("git", index)),
-                key,
-                message,
-                hint: BY_HAND,
-            });
-        };
-        if let Some((problem, _)) = repository_problem(&git.repository) {
-            fault("repository", format!("git {}: {problem}", git.name));
-        }
-        if let Some(name) = &git.reference
-            && name != "HEAD"
-            && !name.starts_with("refs/")
-        {
+        commit(("git", index), git, faults);
+    }
+}
+
+/// What a lock says of a commit.
+fn commit(entry: (&'static str, usize), git: &Git, faults: &mut Vec<Fault>) {
+    let (table, name) = (entry.0, &git.name);
+    let mut fault = |key, message| {
+        faults.push(Fault {
+            entry: Some(entry),
+            key,
+            message,
+            hint: BY_HAND,
+        });
+    };
+    if let Some((problem, _)) = repository_problem(&git.repository) {
+        fault("repository", format!("{table} {name}: {problem}"));
+    }
+    if let Some(reference) = &git.reference
+        && reference != "HEAD"
+        && !reference.starts_with("refs/")
+    {
+        fault(
+            "reference",
+            format!(
+                "{table} {name}: expected \"HEAD\" or a name below \"refs/\", found {reference:?}"
+            ),
+        );
+    }
+    if git.date.parse::<jiff::Timestamp>().is_err() {
+        fault(
+            "date",
+            format!(
+                "{table} {name}: expected an RFC 3339 time in UTC, found {:?}",
+                git.date
+            ),
+        );
+    }
+    let mut paths = BTreeSet::new();
+    for submodule in &git.submodules {
+        let path = &submodule.path;
+        let shown = format!("{table} {name}: submodule {path:?}");
+        if path.is_empty() || leaves(path) {
             fault(
-                "reference",
-                format!(
-                    "git {}: expected \"HEAD\" or a name below \"refs/\", found {name:?}",
-                    git.name
-                ),
+                "submodule",
+                format!("{shown}: expected a relative path without `..`"),
             );
         }
-        if git.date.parse::<jiff::Timestamp>().is_err() {
-            fault(
-                "date",
-                format!(
-                    "git {}: expected an RFC 3339 time in UTC, found {:?}",
-                    git.name, git.date
-                ),
-            );
+        if !paths.insert(path) {
+            fault("submodule", format!("{shown} stands twice"));
         }
-        let mut paths = BTreeSet::new();
-        for submodule in &git.submodules {
-            let path = &submodule.path;
-            let shown = format!("git {}: submodule {path:?}", git.name);
-            if path.is_empty() || leaves(path) {
-                fault(
-                    "submodule",
-                    format!("{shown}: expected a relative path without `..`"),
-                );
-            }
-            if !paths.insert(path) {
-                fault("submodule", format!("{shown} stands twice"));
-            }
-            if let Some((problem, _)) = repository_problem(&submodule.repository) {
-                fault("submodule", format!("{shown}: {problem}"));
-            }
+        if let Some((problem, _)) = repository_problem(&submodule.repository) {
+            fault("submodule", format!("{shown}: {problem}"));
         }
     }
 }

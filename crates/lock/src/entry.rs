@@ -192,6 +192,21 @@ pub enum SourceKind {
     File,
 }
 
+impl SourceKind {
+    /// Of an artifact, by its name's ending, as a person would.
+    pub fn of_filename(name: &str) -> Self {
+        let name = name.to_ascii_lowercase();
+        let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+        if ends(&[".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst"]) {
+            Self::Tar
+        } else if ends(&[".zip", ".whl"]) {
+            Self::Zip
+        } else {
+            Self::File
+        }
+    }
+}
+
 impl Source {
     /// All of an artifact, for a place in the image.
     pub fn whole(artifact: &Artifact, layer: LayerName, kind: SourceKind, to: &str) -> Self {

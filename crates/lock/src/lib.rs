@@ -36,4 +36,4 @@ pub use name::normalised;
 pub use object_id::{ObjectId, ParseObjectIdError};
 pub use problem::{Problem, Problems, conflict, nearest, position, utf8};
 pub use repository::repository_problem;
-pub use sdist::Sdist;
+pub use sdist::{BuiltWheel, Sdist, SdistFile, SdistGit, Tool};

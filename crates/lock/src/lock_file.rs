@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Artifact, Deb, DebianSuite, Error, Git, Image, LayerName, Owner, Problems, Python, Result,
-    Sdist, Source, Wheel, check, diagnose, problem::utf8,
+    Sdist, Source, Tool, Wheel, check, diagnose, problem::utf8,
 };
 
 /// The format version that this crate reads and writes.
@@ -40,9 +40,12 @@ pub struct Lock {
     /// Wheels of all layers.
     #[serde(default, rename = "wheel", skip_serializing_if = "Vec::is_empty")]
     pub wheels: Vec<Wheel>,
-    /// Python packages of all layers that are taken as source.
+    /// Python packages of all layers that are built from source.
     #[serde(default, rename = "sdist", skip_serializing_if = "Vec::is_empty")]
     pub sdists: Vec<Sdist>,
+    /// Wheels that are there while those are built, and are in no layer.
+    #[serde(default, rename = "tool", skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Tool>,
     /// Trees of all layers.
     #[serde(default, rename = "source", skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
@@ -129,7 +132,25 @@ impl Lock {
         self.wheels.iter().filter(move |wheel| wheel.layer == layer)
     }
 
-    /// Source distributions of `layer`, in the lock's order.
+    /// All wheels that `layer` installs, those built from source among them, by name. What has not been
+    /// built yet is left out.
+    pub fn installed_of(&self, layer: LayerName) -> Vec<Wheel> {
+        let built = self.sdists_of(layer).filter_map(Sdist::built);
+        let mut wheels: Vec<Wheel> = self.wheels_of(layer).cloned().chain(built).collect();
+        wheels.sort_by(|one, other| one.name.cmp(&other.name));
+        wheels
+    }
+
+    /// The wheel that [`Sdist::requires`] names so.
+    pub fn required(&self, id: &str) -> Option<Wheel> {
+        let (name, version) = id.split_once("==")?;
+        let is = |wheel: &&Wheel| wheel.name == name && wheel.version == version;
+        let tool = self.tools.iter().find(|tool| tool.id() == id);
+        let wheel = self.wheels.iter().find(is).cloned();
+        wheel.or_else(|| tool.map(Tool::wheel))
+    }
+
+    /// Packages of `layer` that are built from source, in the lock's order.
     pub fn sdists_of(&self, layer: LayerName) -> impl Iterator<Item = &Sdist> {
         self.sdists.iter().filter(move |sdist| sdist.layer == layer)
     }
@@ -152,10 +173,12 @@ impl Lock {
         let python = self.python.artifact();
         let debs = self.debs.iter().map(Deb::artifact);
         let wheels = self.wheels.iter().map(Wheel::artifact);
-        let sdists = self.sdists.iter().map(Sdist::artifact);
+        let sdists = self.sdists.iter().filter_map(Sdist::artifact);
+        let tools = self.tools.iter().map(|tool| tool.wheel().artifact());
         let sources = self.sources.iter().map(Source::artifact);
         debs.chain(wheels)
             .chain(sdists)
+            .chain(tools)
             .chain(sources)
             .chain(python)
             .filter(|artifact| seen.insert(artifact.sha256))

@@ -14,8 +14,7 @@ const FOLDER: &str = "/runner-scripts/constraints.d";
 /// layer first.
 pub fn constraints_files(lock: &Lock) -> Vec<String> {
     let of_layer = |layer: LayerName| {
-        let wheels: Vec<&Wheel> = lock.wheels_of(layer).collect();
-        let groups = groups(layer.as_str(), &wheels).into_iter();
+        let groups = groups(layer.as_str(), lock.installed_of(layer)).into_iter();
         groups.map(|(part, _)| path(&part)).collect::<Vec<_>>()
     };
     LayerName::ALL.into_iter().flat_map(of_layer).collect()
@@ -31,14 +30,14 @@ fn path(part: &str) -> String {
 }
 
 /// The file of one part.
-pub(crate) fn entry(part: &str, wheels: &[&Wheel]) -> layer::Result<Entry> {
+pub(crate) fn entry(part: &str, wheels: &[Wheel]) -> layer::Result<Entry> {
     let path = path(part);
     let at = EntryPath::from_absolute(&path).map_err(|error| layer::Error::step(path, error))?;
     Ok(Entry::file(at, Arc::new(text(wheels).into_bytes()), false))
 }
 
-fn text(wheels: &[&Wheel]) -> String {
-    let line = |wheel: &&Wheel| format!("{}=={}\n", wheel.name, wheel.version);
+fn text(wheels: &[Wheel]) -> String {
+    let line = |wheel: &Wheel| format!("{}=={}\n", wheel.name, wheel.version);
     wheels.iter().map(line).collect()
 }
 
@@ -56,8 +55,7 @@ mod tests {
         assert_eq!(distinct.len(), files.len());
         let texts = |lock: &Lock| -> Vec<String> {
             let parts = LayerName::ALL.into_iter().flat_map(|layer| {
-                let wheels: Vec<&Wheel> = lock.wheels_of(layer).collect();
-                let groups = groups(layer.as_str(), &wheels).into_iter();
+                let groups = groups(layer.as_str(), lock.installed_of(layer)).into_iter();
                 groups
                     .map(|(part, wheels)| {
                         let entry = entry(&part, &wheels).unwrap();

@@ -9,9 +9,9 @@ const ALONE: u64 = 60_000_000;
 const GROUP: u64 = 100_000_000;
 
 /// The wheels of a layer by part: a name for it, and the wheels in the order given.
-pub(crate) fn groups<'l>(layer: &str, wheels: &[&'l Wheel]) -> Vec<(String, Vec<&'l Wheel>)> {
-    let (large, small): (Vec<&Wheel>, Vec<&Wheel>) =
-        wheels.iter().partition(|wheel| wheel.size >= ALONE);
+pub(crate) fn groups(layer: &str, wheels: Vec<Wheel>) -> Vec<(String, Vec<Wheel>)> {
+    let (large, small): (Vec<Wheel>, Vec<Wheel>) =
+        wheels.into_iter().partition(|wheel| wheel.size >= ALONE);
     let mut groups: Vec<_> = large
         .into_iter()
         .map(|wheel| (wheel.name.clone(), vec![wheel]))
@@ -20,10 +20,10 @@ pub(crate) fn groups<'l>(layer: &str, wheels: &[&'l Wheel]) -> Vec<(String, Vec<
     // A power of two: the number changes seldom, and then each group only splits.
     let count = bytes.div_ceil(GROUP).next_power_of_two();
     for at in 0..count {
-        let inside: Vec<&Wheel> = small
+        let inside: Vec<Wheel> = small
             .iter()
             .filter(|wheel| place(&wheel.name) % count == at)
-            .copied()
+            .cloned()
             .collect();
         if !inside.is_empty() {
             let name = match count {
@@ -74,8 +74,7 @@ mod tests {
             .collect();
         wheels.push(wheel("large", 600_000_000));
         let names = |wheels: &[Wheel]| -> Vec<Vec<String>> {
-            let wheels: Vec<_> = wheels.iter().collect();
-            let groups = groups("deps", &wheels);
+            let groups = groups("deps", wheels.to_vec());
             groups
                 .iter()
                 .map(|(_, w)| w.iter().map(|w| w.name.clone()).collect())

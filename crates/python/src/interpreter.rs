@@ -127,6 +127,11 @@ impl Interpreter {
         self.key
     }
 
+    /// The folder that it is unpacked in, as a root.
+    pub fn root(&self) -> &std::path::Path {
+        &self.root
+    }
+
     /// How many workers there are at most.
     pub(crate) fn limit(&self) -> usize {
         self.limit

@@ -15,5 +15,6 @@ mod worker;
 pub use constraints::constraints_files;
 pub use error::{Error, Result};
 pub use interpreter::Interpreter;
-pub use parts::{compile_tree, interpreter_key, packages, wheel_plans};
+pub use parts::{FromSource, compile_tree, interpreter_key, packages, wheel_plans};
+pub use spread::spread;
 pub use standalone::{Standalone, interpreter_plan};

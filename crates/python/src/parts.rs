@@ -1,9 +1,12 @@
 //! The wheels of a layer as plans: one for each group of wheels.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use layer::{Context, Entry, Kind, Package, Plan, Tree};
-use lock::{LayerName, Lock, Sha256, Wheel as LockedWheel};
+use lock::{Artifact, LayerName, Lock, Sdist, Sha256, Wheel as LockedWheel};
 use store::{Key, KeyBuilder};
 use wheel::{Install, Scheme, Wheel, resolve_shared};
 
@@ -21,18 +24,25 @@ const FORMAT: &str = "strata wheels 3";
 /// The interpreter, made when the first plan needs it.
 type Shared = Arc<OnceLock<Interpreter>>;
 
-/// Plans for the wheels that the lock gives to `layer`.
+/// How the wheel of a package that is built from source is had: as a file in the store.
+pub type FromSource = fn(&Context, &Lock, &Sdist) -> layer::Result<PathBuf>;
+
+/// Plans for the wheels that the lock gives to `layer`, those that `from_source` builds among them.
 ///
 /// # Errors
 /// A lock without an interpreter, or with paths that cannot be.
-pub fn wheel_plans<'l>(lock: &'l Lock, layer: LayerName) -> layer::Result<Vec<Plan<'l>>> {
-    let wheels: Vec<&LockedWheel> = lock.wheels_of(layer).collect();
+pub fn wheel_plans<'l>(
+    lock: &'l Lock,
+    layer: LayerName,
+    from_source: FromSource,
+) -> layer::Result<Vec<Plan<'l>>> {
+    let wheels = lock.installed_of(layer);
     if wheels.is_empty() {
         return Ok(Vec::new());
     }
     let (_, interpreter_key) = identity(lock).map_err(step)?;
     let shared: Shared = Arc::default();
-    let plans = groups(layer.as_str(), &wheels)
+    let plans = groups(layer.as_str(), wheels)
         .into_iter()
         .map(|(name, wheels)| {
             let mut key = KeyBuilder::new(FORMAT);
@@ -61,10 +71,16 @@ pub fn wheel_plans<'l>(lock: &'l Lock, layer: LayerName) -> layer::Result<Vec<Pl
             }
             let weight = wheels.iter().map(|wheel| wheel.size).sum();
             let shared = shared.clone();
-            let artifacts: Vec<_> = wheels.iter().map(|wheel| wheel.artifact()).collect();
+            let artifacts: Vec<_> = wheels
+                .iter()
+                .flat_map(|wheel| match source_of(lock, wheel) {
+                    None => vec![wheel.artifact()],
+                    Some(sdist) => inputs(lock, sdist),
+                })
+                .collect();
             let part = name.clone();
             let plan = Plan::new(name, key.finish(), weight, move |cx| {
-                let mut tree = make(cx, lock, &wheels, &shared)?;
+                let mut tree = make(cx, lock, &wheels, &shared, from_source)?;
                 tree.insert(constraints::entry(&part, &wheels)?)?;
                 Ok(tree)
             });
@@ -80,20 +96,37 @@ pub fn packages(lock: &Lock, layer: LayerName) -> Vec<Package> {
         name: wheel.name.clone(),
         version: wheel.version.clone(),
     };
-    lock.wheels_of(layer).map(package).collect()
+    let wheels = lock.installed_of(layer);
+    wheels.iter().map(package).collect()
+}
+
+/// What a wheel is built from, if it is.
+fn source_of<'l>(lock: &'l Lock, wheel: &LockedWheel) -> Option<&'l Sdist> {
+    lock.sdists.iter().find(|sdist| sdist.name == wheel.name)
+}
+
+/// What is fetched to build a wheel.
+fn inputs(lock: &Lock, sdist: &Sdist) -> Vec<Artifact> {
+    let tools = sdist.requires.iter().filter_map(|id| lock.required(id));
+    let tools = tools.map(|wheel| wheel.artifact());
+    tools.chain(sdist.artifact()).collect()
 }
 
 fn make(
     cx: &Context,
     lock: &Lock,
-    wheels: &[&LockedWheel],
+    wheels: &[LockedWheel],
     shared: &Shared,
+    from_source: FromSource,
 ) -> layer::Result<Tree> {
     let scheme = Scheme::from_lock(&lock.python).map_err(|e| layer::Error::step("[python]", e))?;
     let mut installs: Vec<(String, Install)> = Vec::with_capacity(wheels.len());
     for locked in wheels {
         let artifact = locked.artifact();
-        let path = cx.fetcher.fetch(&cx.store, &artifact)?;
+        let path = match source_of(lock, locked) {
+            None => cx.fetcher.fetch(&cx.store, &artifact)?,
+            Some(sdist) => from_source(cx, lock, sdist)?,
+        };
         let named = |error| layer::Error::artifact(&artifact, error);
         let wheel = Wheel::open(&path, locked).map_err(named)?;
         let install = wheel

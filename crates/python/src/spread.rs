@@ -12,7 +12,10 @@ use crate::{Error, Result};
 
 /// Writes the tree below `folder`, which must be empty: nothing in it can lead elsewhere then, since no
 /// entry of a tree lies below a link. All is the caller's own.
-pub(crate) fn spread(tree: &Tree, folder: &Path) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Io`], and [`Error::Source`] for a content that cannot be read.
+pub fn spread(tree: &Tree, folder: &Path) -> Result<()> {
     for entry in tree.iter() {
         let path = folder.join(entry.path.as_path());
         let failed = |source: io::Error| Error::Io {

@@ -29,8 +29,8 @@ pub(crate) fn direct(with: &Resolving<'_>) -> Result<BTreeMap<String, Direct>> {
     let mut found = BTreeMap::new();
     for (_, line) in with.edition.requirements() {
         let wheel = match &line.from {
-            RequirementFrom::Index(_) => continue,
-            RequirementFrom::Git { .. } => return Err(not_yet(line, "a package from git")),
+            // Those from git are built first; see `from_git`.
+            RequirementFrom::Index(_) | RequirementFrom::Git { .. } => continue,
             RequirementFrom::Url { url, sha256 } => remote(with, line, url, *sha256)?,
             RequirementFrom::File(path) => {
                 let (size, sha256) = crate::sources::hashed(path)?;
@@ -91,7 +91,7 @@ fn remote(
 }
 
 /// A requirement with another address.
-fn text(line: &Requirement, address: &str) -> String {
+pub(crate) fn text(line: &Requirement, address: &str) -> String {
     let extras = match line.extras.as_slice() {
         [] => String::new(),
         extras => format!("[{}]", extras.join(",")),

@@ -142,6 +142,28 @@ pub enum Error {
         /// What git said.
         source: Box<git::Error>,
     },
+    /// A package could not be built from source.
+    #[error("{package}: {source}")]
+    FromSource {
+        /// Which one.
+        package: String,
+        /// Why.
+        source: Box<from_source::Error>,
+    },
+    /// `[build.NAME]` of a package that is not built.
+    #[error(
+        "{place}: {package} is not built from source\n\
+         hint: name it in `from-source` of [python], ask for it from git, or leave the table out"
+    )]
+    NothingToBuild {
+        /// Where the edition says so.
+        place: String,
+        /// The package.
+        package: String,
+    },
+    /// What packages are built with could not be had.
+    #[error(transparent)]
+    Layer(#[from] Box<layer::Error>),
     /// A thread ended without a result.
     #[error("a thread of the resolution ended without a result")]
     Lost,

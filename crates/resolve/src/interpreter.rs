@@ -42,6 +42,22 @@ pub(crate) fn of_debian(edition: &Edition, debs: &[Deb]) -> Result<Python> {
     })
 }
 
+/// Stands for one that is not known yet.
+pub(crate) fn none() -> Python {
+    let nothing = String::new;
+    Python {
+        version: nothing(),
+        tag: nothing(),
+        interpreter: nothing(),
+        purelib: nothing(),
+        platlib: nothing(),
+        scripts: nothing(),
+        headers: nothing(),
+        data: nothing(),
+        archive: None,
+    }
+}
+
 /// The one that the edition gives an archive for, if it does: as the earlier lock has it, as long as
 /// address, digest and version stand; else the archive is fetched and asked.
 pub(crate) fn of_archive(with: &Resolving<'_>) -> Result<Option<Python>> {

@@ -6,6 +6,7 @@
 mod debian;
 mod direct;
 mod error;
+mod from_git;
 mod git;
 mod interpreter;
 mod kept;
@@ -23,6 +24,7 @@ mod summary;
 mod tags;
 mod target;
 mod together;
+mod tools;
 mod uv;
 
 pub use error::{Error, Result};

@@ -116,10 +116,12 @@ fn entries(lock: &Lock, allowed: &Lock) -> Vec<Newer> {
     }
     for (at, old) in lock.sdists.iter().enumerate() {
         let new = allowed.sdists.iter().find(|new| new.name == old.name);
-        let new = new.filter(|new| new.version != old.version);
-        let mut entry = Newer::of("sdist", old.layer, &old.name, old.version.clone());
+        let commit = |sdist: &lock::Sdist| sdist.git.as_ref().map(|git| git.commit);
+        let same = |new: &lock::Sdist| new.version == old.version && commit(new) == commit(old);
+        let new = new.filter(|new| !same(new));
+        let mut entry = Newer::of("sdist", old.layer, &old.name, old.with_commit());
         if let Some(new) = new {
-            entry.allow(new.version.clone(), Some(new.artifact()), lock, |lock| {
+            entry.allow(new.with_commit(), new.artifact(), lock, |lock| {
                 lock.sdists[at] = new.clone();
                 lock.sdists[at].layer = old.layer;
             });

@@ -11,41 +11,46 @@ use std::{
 
 use edition::{Edition, Requirement, RequirementFrom};
 use jiff::Timestamp;
-use lock::{LayerName, Sdist, Wheel};
+use lock::{LayerName, Sdist, SdistFile, Tool, Wheel};
 use serde::Serialize;
 
 use crate::{
     Error, Result, Update,
     direct::Direct,
+    from_git::FromGit,
     project::{index_of, project},
     pylock::{self, Chosen},
     sdist::{self, Metadata},
     sources::Resolving,
     tags::{GLIBC, Tags},
     target::Target,
+    together::each,
+    tools::Tools,
     uv::Uv,
 };
 
 /// What one run of uv is asked.
-struct Question<'q> {
-    requirements: &'q [String],
-    constraints: &'q [String],
+pub(crate) struct Question<'q> {
+    pub(crate) requirements: &'q [String],
+    pub(crate) constraints: &'q [String],
     /// Versions to stay at where they still do.
-    keep: &'q BTreeMap<String, String>,
-    update: &'q Update,
-    dependencies: bool,
+    pub(crate) keep: &'q BTreeMap<String, String>,
+    pub(crate) update: &'q Update,
+    pub(crate) dependencies: bool,
 }
 
 /// Resolves requirements for one edition's interpreter.
 pub(crate) struct Python<'p> {
     uv: &'p Uv,
     edition: &'p Edition,
-    with: &'p Resolving<'p>,
+    pub(crate) with: &'p Resolving<'p>,
     tags: Tags,
     /// The interpreter, where it is not left to uv to find one.
     target: Option<Target>,
     /// Wheels that the edition gives itself.
     direct: BTreeMap<String, Direct>,
+    /// Packages from git, which were built; their wheels are among `direct`.
+    from_git: BTreeMap<String, FromGit>,
     /// Packages that are taken as source.
     as_source: BTreeSet<String>,
     /// What is known of those, by name and version.
@@ -67,6 +72,7 @@ impl<'p> Python<'p> {
             edition: with.edition,
             with,
             direct,
+            from_git: BTreeMap::new(),
             target,
             tags: Tags::new(with.edition.python.version.value),
             as_source: with
@@ -82,6 +88,14 @@ impl<'p> Python<'p> {
         }
     }
 
+    /// Adds packages from git.
+    pub(crate) fn add(&mut self, packages: BTreeMap<String, FromGit>) {
+        let wheels = packages.iter();
+        let wheels = wheels.map(|(name, package)| (name.clone(), package.direct.clone()));
+        self.direct.extend(wheels);
+        self.from_git = packages;
+    }
+
     /// When the index got the newest of the wheels that were chosen.
     pub(crate) fn newest(&self) -> Option<Timestamp> {
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner)
@@ -95,19 +109,19 @@ impl<'p> Python<'p> {
         }
     }
 
-    fn note<'w>(&self, wheels: impl IntoIterator<Item = &'w Chosen>) {
+    pub(crate) fn note<'w>(&self, wheels: impl IntoIterator<Item = &'w Chosen>) {
         let uploads = wheels.into_iter().filter_map(|wheel| wheel.uploaded);
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         *newest = newest.into_iter().chain(uploads).max();
     }
 
-    /// The wheels and source distributions of all layers, each in the lowest that needs it, by layer and
-    /// name.
+    /// The wheels and packages from source of all layers, each in the lowest that needs it, by layer and name;
+    /// and the tools that build the latter.
     pub(crate) fn packages(
         &self,
         keep: &BTreeMap<String, String>,
         update: &Update,
-    ) -> Result<(Vec<Wheel>, Vec<Sdist>)> {
+    ) -> Result<(Vec<Wheel>, Vec<Sdist>, Vec<Tool>)> {
         let limits: Vec<String> = self
             .edition
             .constraints()
@@ -119,6 +133,7 @@ impl<'p> Python<'p> {
             .map(|(_, line)| self.text(line))
             .collect();
         if all.is_empty() {
+            self.all_built(&[])?;
             return Ok(Default::default());
         }
         let solution = match &self.edition.python.pylock {
@@ -143,6 +158,11 @@ impl<'p> Python<'p> {
                 };
                 if placed.insert(name.clone()) {
                     let requested = requested.contains(name.as_str());
+                    if let Some(package) = self.from_git.get(&name) {
+                        let sdist = package.sdist.clone();
+                        sdists.push(Sdist { layer, ..sdist });
+                        continue;
+                    }
                     match wheel.filename.ends_with(".whl") {
                         true => wheels.push(self.locked(layer, name, wheel, requested)?),
                         false => sdists.push(self.sdist(layer, name, wheel, requested)?),
@@ -150,7 +170,56 @@ impl<'p> Python<'p> {
                 }
             }
         }
-        Ok((wheels, sdists))
+        let tools = self.equip(&mut sdists, &wheels)?;
+        self.all_built(&sdists)?;
+        Ok((wheels, sdists, tools))
+    }
+
+    /// Gives source distributions what they are built with; what of it no layer has.
+    fn equip(&self, sdists: &mut [Sdist], wheels: &[Wheel]) -> Result<Vec<Tool>> {
+        let versions = wheels.iter();
+        let versions: BTreeMap<String, String> = versions
+            .map(|wheel| (wheel.name.clone(), wheel.version.clone()))
+            .collect();
+        let found = each(sdists, |sdist| {
+            if let Some(package) = self.from_git.get(&sdist.name) {
+                return Ok(Tools {
+                    ids: sdist.requires.clone(),
+                    tools: package.tools.clone(),
+                });
+            }
+            let Some(artifact) = sdist.artifact() else {
+                return Ok(Tools::default());
+            };
+            let path = self.with.fetcher.fetch(self.with.store, &artifact)?;
+            let pyproject = sdist::pyproject(self.with.store, &path, &artifact)?;
+            self.tools(&sdist.name, pyproject.as_deref(), &versions)
+        })?;
+        let mut all = BTreeSet::new();
+        for (sdist, tools) in sdists.iter_mut().zip(found) {
+            sdist.requires = tools.ids;
+            sdist.environment = self.variables(&sdist.name);
+            all.extend(tools.tools);
+        }
+        let of_layers: BTreeSet<String> = wheels
+            .iter()
+            .map(|wheel| format!("{}=={}", wheel.name, wheel.version))
+            .collect();
+        all.retain(|tool| !of_layers.contains(&tool.id()));
+        Ok(all.into_iter().collect())
+    }
+
+    /// Whether every `[build.NAME]` is of a package that is built.
+    fn all_built(&self, sdists: &[Sdist]) -> Result<()> {
+        for (name, build) in &self.edition.builds {
+            if !sdists.iter().any(|sdist| sdist.name == *name) {
+                return Err(Error::NothingToBuild {
+                    place: build.place.to_string(),
+                    package: name.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The one environment. uv takes from an index of its own only what a project names itself; so what
@@ -203,11 +272,11 @@ impl<'p> Python<'p> {
                 continue;
             }
             let sdist = self.sdist(LayerName::Deps, name.clone(), chosen, false)?;
-            let path = self
-                .with
-                .fetcher
-                .fetch(self.with.store, &sdist.artifact())?;
-            let found = sdist::metadata(self.with.store, &path, &sdist)?;
+            let Some(artifact) = sdist.artifact() else {
+                continue;
+            };
+            let path = self.with.fetcher.fetch(self.with.store, &artifact)?;
+            let found = sdist::metadata(self.with.store, &path, &sdist, &artifact)?;
             known().insert(id, found);
             news = true;
         }
@@ -288,7 +357,7 @@ impl<'p> Python<'p> {
         Ok(reached)
     }
 
-    fn locked(
+    pub(crate) fn locked(
         &self,
         layer: LayerName,
         name: String,
@@ -322,11 +391,17 @@ impl<'p> Python<'p> {
         Ok(Sdist {
             layer,
             version: sdist.version.clone(),
-            filename: sdist.filename.clone(),
-            size: self.with.size(&name, sdist)?,
-            sha256: sdist.sha256,
             requested,
-            index: index_of(self.edition, &name).map(|index| index.url.clone()),
+            requires: Vec::new(),
+            environment: BTreeMap::new(),
+            file: Some(SdistFile {
+                filename: sdist.filename.clone(),
+                size: self.with.size(&name, sdist)?,
+                sha256: sdist.sha256,
+                index: index_of(self.edition, &name).map(|index| index.url.clone()),
+            }),
+            git: None,
+            wheel: None,
             name,
         })
     }
@@ -353,7 +428,7 @@ impl<'p> Python<'p> {
             })
     }
 
-    fn ask(&self, question: Question<'_>) -> Result<BTreeMap<String, Chosen>> {
+    pub(crate) fn ask(&self, question: Question<'_>) -> Result<BTreeMap<String, Chosen>> {
         let folder = tempfile::tempdir_in(self.scratch).map_err(|source| Error::Io {
             path: self.scratch.to_owned(),
             source,

@@ -2,14 +2,16 @@
 
 use std::{collections::BTreeSet, path::Path, thread};
 
-use edition::Edition;
+use edition::{Edition, PythonSource};
 use jiff::Timestamp;
+use layer::Context;
 use lock::{DebianSuite, Lock, Python as Interpreter};
 use store::{Fetcher, Store};
 
 use crate::{
     Error, Kept, Result, debian,
     direct::direct,
+    from_git::{from_git, is_from_git},
     git::git,
     interpreter,
     python::Python,
@@ -31,6 +33,11 @@ pub enum Update {
 }
 
 impl Update {
+    /// Whether a package is named, so that it is built again even where nothing else changed.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        matches!(self, Self::Names(names) if names.contains(name))
+    }
+
     /// Whether a package may change.
     pub(crate) fn has(&self, name: &str) -> bool {
         match self {
@@ -48,6 +55,9 @@ pub struct Options<'o> {
     pub update: Update,
     /// The edition's folder, which local files of the lock are relative to.
     pub folder: &'o Path,
+    /// Build what is built from source and has no wheel in the lock yet. Packages from git are built in any
+    /// case: without its wheel, nobody knows what one needs.
+    pub build: bool,
     /// Now: what signatures and a suite's Valid-Until are held against. It is not in the lock.
     pub now: Timestamp,
 }
@@ -73,18 +83,45 @@ pub fn resolve(
         update: &options.update,
         folder: options.folder,
     };
+    let frame = |debian: &DebianSide| frame(edition, kept, debian);
+    let debian = || debian_side(store, fetcher, edition, kept, options);
+    // What comes from git is built on the system.
+    let first = edition.requirements().any(|(_, line)| is_from_git(line));
     let (debian, python, git) = thread::scope(|scope| {
-        let python = scope.spawn(|| python_side(&resolving));
         let git = scope.spawn(|| git(&resolving));
-        let debian = debian_side(store, fetcher, edition, kept, options);
-        let lost = || Err(Error::Lost);
-        let python = python.join().unwrap_or_else(|_| lost());
-        (debian, python, git.join().unwrap_or(Err(Error::Lost)))
-    });
-    let (debs, date, warnings) = debian?;
+        let (debian, python) = if first {
+            let debian = debian()?;
+            let python = python_side(&resolving, Some(&frame(&debian)?));
+            (Ok(debian), python)
+        } else {
+            let python = scope.spawn(|| python_side(&resolving, None));
+            let debian = debian();
+            (debian, python.join().unwrap_or(Err(Error::Lost)))
+        };
+        Ok::<_, Error>((debian, python, git.join().unwrap_or(Err(Error::Lost))))
+    })?;
+    let debian = debian?;
     let python = python?;
-    let git = git?;
+    let mut lock = frame(&debian)?;
+    if let Some(interpreter) = python.archive {
+        lock.python = interpreter;
+    }
+    lock.git = git?;
+    (lock.wheels, lock.sdists) = (python.wheels, python.sdists);
+    (lock.tools, lock.sources) = (python.tools, python.sources);
+    let commits = lock.git.iter().map(|git| &git.date);
+    let built = lock.sdists.iter().filter_map(|sdist| sdist.git.as_ref());
+    let commits = commits.chain(built.map(|git| &git.date));
+    let commits = commits.filter_map(|date| date.parse().ok());
+    lock.created = created(&lock.debian.date, python.newest.into_iter().chain(commits));
+    wheels_from_source(&resolving, &mut lock, options.build)?;
+    // What was made here is held to the same rules as what is read.
+    let lock = Lock::parse(&lock.to_toml()?, &edition.name)?;
+    Ok((lock, debian.warnings))
+}
 
+/// A lock with what comes from the suite and from the edition itself.
+fn frame(edition: &Edition, kept: &Kept, debian: &DebianSide) -> Result<Lock> {
     let mut owners: Vec<_> = edition
         .owners
         .iter()
@@ -105,16 +142,16 @@ pub fn resolve(
             suite: edition.debian.suite.value.clone(),
             architecture: edition.debian.architecture.clone(),
             components: edition.debian.components.clone(),
-            date,
+            date: debian.date.clone(),
             snapshot: edition
                 .debian
                 .snapshot
                 .as_ref()
                 .map(|time| time.value.clone()),
         },
-        python: match python.archive {
-            Some(interpreter) => interpreter,
-            None => interpreter::of_debian(edition, &debs)?,
+        python: match &edition.python.source {
+            PythonSource::Debian => interpreter::of_debian(edition, &debian.debs)?,
+            PythonSource::Standalone { .. } => interpreter::none(),
         },
         image: lock::Image {
             title: edition.image.title.clone(),
@@ -123,11 +160,12 @@ pub fn resolve(
             labels: values(&edition.image.labels),
         },
         owners,
-        debs,
-        wheels: python.wheels,
-        sdists: python.sdists,
-        sources: python.sources,
-        git,
+        debs: debian.debs.clone(),
+        wheels: Vec::new(),
+        sdists: Vec::new(),
+        tools: Vec::new(),
+        sources: Vec::new(),
+        git: Vec::new(),
     };
     // The suite moves on every day; a lock that takes nothing new from it is still of its old date.
     if let Some(before) = &kept.whole
@@ -136,26 +174,49 @@ pub fn resolve(
     {
         lock.debian.date = before.debian.date.clone();
     }
-    let commits = lock.git.iter().filter_map(|git| git.date.parse().ok());
-    lock.created = created(&lock.debian.date, python.newest.into_iter().chain(commits));
-    // What was made here is held to the same rules as what is read.
-    let lock = Lock::parse(&lock.to_toml()?, &edition.name)?;
-    Ok((lock, warnings))
+    Ok(lock)
 }
 
-/// The Debian packages, the date of their suite, and warnings.
+/// Says in the lock what comes of packages that are built from source: as the earlier lock has it, or by
+/// building them where `build` allows it.
+fn wheels_from_source(with: &Resolving<'_>, lock: &mut Lock, build: bool) -> Result<()> {
+    if lock.sdists.is_empty() {
+        return Ok(());
+    }
+    let cx = Context::new(with.store.clone(), with.fetcher.clone()).map_err(Box::new)?;
+    let anew = |name: &str| with.update.is_named(name);
+    from_source::complete(&cx, with.kept.whole.as_ref(), lock, build, anew).map_err(
+        |(package, source)| Error::FromSource {
+            package,
+            source: Box::new(source),
+        },
+    )
+}
+
+/// What comes from the suite.
+struct DebianSide {
+    debs: Vec<lock::Deb>,
+    /// The suite's.
+    date: String,
+    warnings: Vec<String>,
+}
+
 fn debian_side(
     store: &Store,
     fetcher: &Fetcher,
     edition: &Edition,
     kept: &Kept,
     options: &Options<'_>,
-) -> Result<(Vec<lock::Deb>, String, Vec<String>)> {
+) -> Result<DebianSide> {
     let mut warnings = Vec::new();
     let now = options.now.as_second();
     let archive = debian::archive(store, fetcher, edition, now, &mut warnings)?;
     let debs = debian::debs(&archive, edition, kept, &options.update)?;
-    Ok((debs, archive.release.date, warnings))
+    Ok(DebianSide {
+        debs,
+        date: archive.release.date,
+        warnings,
+    })
 }
 
 /// What does not come from the suite.
@@ -164,12 +225,14 @@ struct PythonSide {
     archive: Option<Interpreter>,
     wheels: Vec<lock::Wheel>,
     sdists: Vec<lock::Sdist>,
+    tools: Vec<lock::Tool>,
     sources: Vec<lock::Source>,
     /// When the index got the newest of the wheels.
     newest: Option<Timestamp>,
 }
 
-fn python_side(resolving: &Resolving<'_>) -> Result<PythonSide> {
+/// `system` is what packages from git are built on.
+fn python_side(resolving: &Resolving<'_>, system: Option<&Lock>) -> Result<PythonSide> {
     let uv = Uv::get(resolving.store, resolving.fetcher)?;
     let scratch = resolving.store.scratch("resolve")?;
     let archive = interpreter::of_archive(resolving)?;
@@ -177,15 +240,24 @@ fn python_side(resolving: &Resolving<'_>) -> Result<PythonSide> {
         .as_ref()
         .map(|python| Target::new(resolving.store, python))
         .transpose()?;
-    let python = Python::new(&uv, resolving, direct(resolving)?, target, scratch.path());
+    let mut python = Python::new(&uv, resolving, direct(resolving)?, target, scratch.path());
+    if let Some(system) = system {
+        let mut system = system.clone();
+        if let Some(interpreter) = &archive {
+            system.python = interpreter.clone();
+        }
+        let packages = from_git(resolving, &python, &system, scratch.path())?;
+        python.add(packages);
+    }
     let keep = &resolving.kept.python;
-    let (wheels, sdists) = python.packages(keep, resolving.update)?;
+    let (wheels, sdists, tools) = python.packages(keep, resolving.update)?;
     let sources = sources::sources(resolving, &python)?;
     Ok(PythonSide {
         newest: python.newest(),
         archive,
         wheels,
         sdists,
+        tools,
         sources,
     })
 }

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use lock::{Artifact, LayerName, Sdist, Source};
+use lock::{Artifact, LayerName, Sdist, Source, SourceKind};
 use serde::Serialize;
 use store::Store;
 
-use crate::{Error, Result, sources::kind};
+use crate::{Error, Result};
 
 /// The largest file with metadata that is read, in bytes.
 const LARGEST: u64 = 4 << 20;
@@ -31,13 +31,17 @@ pub(crate) struct Metadata {
 ///
 /// # Errors
 /// [`Error::Sdist`] for an archive that cannot be read, or has no `PKG-INFO`.
-pub(crate) fn metadata(store: &Store, path: &Path, sdist: &Sdist) -> Result<Metadata> {
-    let artifact = sdist.artifact();
+pub(crate) fn metadata(
+    store: &Store,
+    path: &Path,
+    sdist: &Sdist,
+    artifact: &Artifact,
+) -> Result<Metadata> {
     let bad = |problem: String| Error::Sdist {
         file: artifact.filename.clone(),
         problem,
     };
-    let files = files(store, path, &artifact).map_err(|error| bad(error.to_string()))?;
+    let files = files(store, path, artifact).map_err(|error| bad(error.to_string()))?;
     // NAME-VERSION/PKG-INFO
     let info = files
         .iter()
@@ -56,19 +60,36 @@ pub(crate) fn metadata(store: &Store, path: &Path, sdist: &Sdist) -> Result<Meta
     Ok(found)
 }
 
+/// The `pyproject.toml` of a source distribution in the store, if it has one.
+///
+/// # Errors
+/// [`Error::Sdist`] for an archive that cannot be read.
+pub(crate) fn pyproject(store: &Store, path: &Path, artifact: &Artifact) -> Result<Option<String>> {
+    let files = files(store, path, artifact).map_err(|error| Error::Sdist {
+        file: artifact.filename.clone(),
+        problem: error.to_string(),
+    })?;
+    // NAME-VERSION/pyproject.toml
+    let mut files = files.into_iter();
+    let found = files.find(|(path, _)| path.ends_with("/pyproject.toml"));
+    Ok(found.map(|(_, text)| text))
+}
+
 /// The files with metadata in it, by path.
 fn files(
     store: &Store,
     path: &Path,
     artifact: &Artifact,
 ) -> Result<BTreeMap<String, String>, Box<dyn std::error::Error + Send + Sync>> {
-    let kind = kind(Path::new(&artifact.filename));
+    let kind = SourceKind::of_filename(&artifact.filename);
     let source = Source::whole(artifact, LayerName::Deps, kind, "/s");
     let mut files = BTreeMap::new();
     for entry in archive::tree(&source, path, store)?.iter() {
         let path = entry.path.to_string();
         let path = path.trim_start_matches('s');
-        let wanted = path.ends_with("/PKG-INFO") || path.ends_with(".egg-info/requires.txt");
+        let wanted = path.ends_with("/PKG-INFO")
+            || path.ends_with(".egg-info/requires.txt")
+            || path.ends_with("/pyproject.toml") && path.matches('/').count() == 2;
         if let layer::Kind::File(content) = &entry.kind
             && wanted
         {
@@ -170,18 +191,26 @@ mod tests {
             layer: LayerName::Deps,
             name: "pkg".to_owned(),
             version: "1.0".to_owned(),
-            filename: "pkg-1.0.tar.gz".to_owned(),
-            size: 0,
-            sha256: lock::Sha256([0; 32]),
             requested: false,
-            index: None,
+            requires: Vec::new(),
+            environment: BTreeMap::new(),
+            file: Some(lock::SdistFile {
+                filename: "pkg-1.0.tar.gz".to_owned(),
+                size: 0,
+                sha256: lock::Sha256([0; 32]),
+                index: None,
+            }),
+            git: None,
+            wheel: None,
         };
-        let found = metadata(&store, &file, &sdist).unwrap();
+        let artifact = sdist.artifact().unwrap();
+        let found = metadata(&store, &file, &sdist, &artifact).unwrap();
+        assert_eq!(pyproject(&store, &file, &artifact).unwrap(), None);
         assert_eq!(found.requires_dist, ["tqdm"]);
         assert_eq!(found.requires_python.as_deref(), Some(">=3.6"));
         std::fs::remove_file(folder.path().join("pkg-1.0/PKG-INFO")).unwrap();
         pack();
-        let error = metadata(&store, &file, &sdist).unwrap_err();
+        let error = metadata(&store, &file, &sdist, &artifact).unwrap_err();
         assert_eq!(error.to_string(), "pkg-1.0.tar.gz: it has no PKG-INFO");
     }
 }

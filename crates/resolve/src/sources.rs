@@ -52,7 +52,7 @@ pub(crate) fn sources(with: &Resolving<'_>, python: &Python<'_>) -> Result<Vec<S
                     let (size, found) = hashed(path)?;
                     let shown = path.display().to_string();
                     expect(&wanted.place, &shown, *sha256, found)?;
-                    source.kind = kind(path);
+                    source.kind = SourceKind::of_filename(&path.to_string_lossy());
                     source.filename = with.below(&wanted.place, path)?;
                     (source.size, source.sha256) = (size, found);
                     if source.version.is_empty() {
@@ -64,7 +64,7 @@ pub(crate) fn sources(with: &Resolving<'_>, python: &Python<'_>) -> Result<Vec<S
                 SourceFrom::Archive { url, sha256 } => {
                     let (found, place) = (with.archive(wanted, url, *sha256)?, &wanted.place);
                     expect(place, url, *sha256, found.sha256)?;
-                    source.kind = kind(Path::new(&found.filename));
+                    source.kind = SourceKind::of_filename(&found.filename);
                     source.url = Some(url.clone());
                     if source.version.is_empty() {
                         source.version = short(&found.sha256);
@@ -198,19 +198,6 @@ fn blank(layer: LayerName, wanted: &edition::Source) -> Source {
         subfolder: wanted.subfolder.clone(),
         to: wanted.target(),
         exclude,
-    }
-}
-
-/// By the name's ending, as a person would.
-pub(crate) fn kind(path: &Path) -> SourceKind {
-    let name = path.to_string_lossy().to_ascii_lowercase();
-    let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
-    if ends(&[".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst"]) {
-        SourceKind::Tar
-    } else if ends(&[".zip", ".whl"]) {
-        SourceKind::Zip
-    } else {
-        SourceKind::File
     }
 }
 

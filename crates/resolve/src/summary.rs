@@ -71,8 +71,8 @@ fn entries(lock: &Lock) -> BTreeMap<(&'static str, &str), Entry> {
         all.insert(("wheel", wheel.name.as_str()), entry);
     }
     for sdist in &lock.sdists {
-        let (version, whole) = (sdist.version.clone(), format!("{sdist:?}"));
-        let entry = (sdist.layer, version, sdist.size, whole);
+        let (version, whole) = (sdist.with_commit(), format!("{sdist:?}"));
+        let entry = (sdist.layer, version, sdist.size(), whole);
         all.insert(("sdist", sdist.name.as_str()), entry);
     }
     for tree in &lock.sources {
@@ -104,6 +104,7 @@ fn head(lock: &Lock) -> Result<BTreeMap<String, String>> {
     let mut bare = lock.clone();
     bare.owners.clear();
     (bare.debs, bare.wheels, bare.sdists) = Default::default();
+    bare.tools.clear();
     (bare.sources, bare.git) = Default::default();
     flatten("", toml::Table::try_from(bare)?, &mut head);
     Ok(head)

@@ -53,6 +53,7 @@ fn locked(folder: &Path, free_threaded: bool) -> Lock {
     let options = Options {
         update: Update::Nothing,
         folder,
+        build: false,
         now: jiff::Timestamp::now(),
     };
     let (lock, _) = resolve(&store, &fetcher, &edition, &Kept::nothing(), &options).unwrap();

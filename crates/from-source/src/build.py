@@ -1,0 +1,41 @@
+"""Builds one wheel as PEP 517 says: the folder with the package, then the folder for the wheel."""
+
+import importlib
+import importlib.metadata
+import os
+import re
+import site
+import sys
+import tomllib
+
+package, out, tools = sys.argv[1:]
+# What a build prints is for people; the caller looks at the folder.
+os.dup2(2, 1)
+# With its .pth files, which PYTHONPATH alone does not read.
+site.addsitedir(tools)
+os.chdir(package)
+
+project = {}
+if os.path.exists("pyproject.toml"):
+    with open("pyproject.toml", "rb") as file:
+        project = tomllib.load(file)
+system = project.get("build-system", {})
+name = system.get("build-backend", "setuptools.build_meta:__legacy__")
+sys.path[:0] = [os.path.abspath(path) for path in system.get("backend-path", [])]
+module, _, path = name.partition(":")
+try:
+    backend = importlib.import_module(module)
+except ImportError as error:
+    sys.exit(f"its build backend {name} is not there: {error}")
+for part in filter(None, path.split(".")):
+    backend = getattr(backend, part)
+
+ask = getattr(backend, "get_requires_for_build_wheel", lambda settings: [])
+for line in ask(None):
+    wanted = re.match(r"[A-Za-z0-9._-]+", line)[0]
+    try:
+        importlib.metadata.distribution(wanted)
+    except importlib.metadata.PackageNotFoundError:
+        sys.exit(f"it wants {line!r} while it is built, beside what its pyproject.toml names")
+
+backend.build_wheel(out)

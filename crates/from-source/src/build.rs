@@ -1,0 +1,84 @@
+//! One build: the room, the sandbox, the wheel that is left.
+
+use std::{fs, path::PathBuf};
+
+use debian::System;
+use layer::Context;
+use lock::{Lock, Sdist};
+use python::Interpreter;
+use sandbox::Sandbox;
+use store::{ProgressTask, TaskKind};
+
+use crate::{
+    Error, Result,
+    error::io,
+    room::{EPOCH, ROOM, Room, TOOLS, system},
+};
+
+/// What the interpreter runs.
+pub(crate) const PROGRAM: &str = include_str!("build.py");
+
+/// A wheel that was just built, in a room that goes away with this value.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// Its file name.
+    pub(crate) filename: String,
+    /// Where it lies.
+    pub(crate) path: PathBuf,
+    _room: Room,
+}
+
+/// Builds the wheel of a package.
+pub(crate) fn build(cx: &Context, lock: &Lock, sdist: &Sdist) -> Result<Built> {
+    let name = format!("wheel of {}", sdist.name);
+    let task = ProgressTask::start(cx.progress.clone(), TaskKind::Build, name, None);
+    let (_, layer) = system(lock, sdist);
+    let stage = System::from_lock(lock).stage(cx, layer)?;
+    let room = Room::new(cx, lock, sdist)?;
+    let mut sandbox = Sandbox::new(stage.root)
+        .writable(false)
+        .bind(room.folder(), ROOM)
+        .source_date_epoch(EPOCH)
+        .env("HOME", format!("{ROOM}/home"))
+        .env("TMPDIR", format!("{ROOM}/tmp"))
+        .env("PYTHONPATH", TOOLS)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PATH", format!("{TOOLS}/bin:/usr/local/bin:/usr/bin:/bin"));
+    if lock.python.archive.is_some() {
+        // It is no part of the Debian system, which leaves this folder alone.
+        let interpreter = Interpreter::from_lock(cx, lock)?;
+        sandbox = sandbox.bind_read_only(interpreter.root().join("usr/local"), "/usr/local");
+    }
+    for (name, value) in &sdist.environment {
+        sandbox = sandbox.env(name, value);
+    }
+    let out = format!("{ROOM}/out");
+    let arguments = ["-s", "-P", "-c", PROGRAM, &room.package, &out, TOOLS];
+    sandbox
+        .run(&lock.python.interpreter, arguments, b"")
+        .map_err(|source| Error::Build {
+            package: sdist.name.clone(),
+            source,
+        })?;
+    task.done();
+    let out = room.folder().join("out");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&out).map_err(io(&out))? {
+        names.push(entry.map_err(io(&out))?.file_name());
+    }
+    match names.as_slice() {
+        [name] if name.to_string_lossy().ends_with(".whl") => Ok(Built {
+            filename: name.to_string_lossy().into_owned(),
+            path: out.join(name),
+            _room: room,
+        }),
+        other => {
+            let found: Vec<_> = other.iter().map(|name| name.to_string_lossy()).collect();
+            let found = match found.as_slice() {
+                [] => "nothing".to_owned(),
+                some => some.join(", "),
+            };
+            Err(Error::Left { found })
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The wheel of a package: out of the store, or built, and held against the lock.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use layer::Context;
+use lock::{BuiltWheel, Lock, Sdist, Sha256};
+use serde::{Deserialize, Serialize};
+use store::Key;
+
+use crate::{
+    Error, Result,
+    build::build,
+    compare::{by_byte, by_file, files},
+    error::io,
+    key::build_key,
+};
+
+/// The store's kind for wheels that were built.
+const KIND: &str = "wheel-from-source";
+/// … and for those that are not the lock's.
+const OTHER: &str = "wheel-from-source-other";
+
+/// Beside a wheel in the store: what it is called.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    filename: String,
+    sha256: Sha256,
+}
+
+/// The wheel that the lock says comes of a package, as a file in the store.
+///
+/// # Errors
+/// [`Error::NotBuilt`] where the lock does not say; [`Error::Other`] where something else comes of it; see
+/// [`Error`].
+pub fn wheel(cx: &Context, lock: &Lock, sdist: &Sdist) -> Result<PathBuf> {
+    let expected = sdist.wheel.as_ref().ok_or(Error::NotBuilt)?;
+    let key = build_key(lock, sdist)?;
+    let _once = cx.store.lock(KIND, &key)?;
+    if let Some((path, record)) = stored(cx, &key)? {
+        if record.sha256 == expected.sha256 {
+            return Ok(path);
+        }
+        let kept = path.clone();
+        return Err(other(cx, lock, sdist, expected, &record, &path, kept));
+    }
+    let built = build(cx, lock, sdist)?;
+    let record = record(&built.filename, &built.path)?;
+    if record.sha256 == expected.sha256 {
+        return keep(cx, KIND, &key, &built.path, &record);
+    }
+    let kept = keep(cx, OTHER, &key, &built.path, &record)?;
+    Err(other(cx, lock, sdist, expected, &record, &built.path, kept))
+}
+
+/// What comes of a package, for a lock that does not say yet, and the wheel as a file in the store. With
+/// `anew` it is built even if the store has it.
+///
+/// # Errors
+/// See [`Error`].
+pub fn make(cx: &Context, lock: &Lock, sdist: &Sdist, anew: bool) -> Result<(BuiltWheel, PathBuf)> {
+    let key = build_key(lock, sdist)?;
+    let _once = cx.store.lock(KIND, &key)?;
+    let found = stored(cx, &key)?.filter(|_| !anew);
+    let (path, record) = match found {
+        Some(found) => found,
+        None => {
+            let built = build(cx, lock, sdist)?;
+            let record = record(&built.filename, &built.path)?;
+            (keep(cx, KIND, &key, &built.path, &record)?, record)
+        }
+    };
+    let wheel = BuiltWheel {
+        filename: record.filename,
+        size: fs::metadata(&path).map_err(io(&path))?.len(),
+        sha256: record.sha256,
+        files: files(&path)?,
+    };
+    Ok((wheel, path))
+}
+
+/// Says in a lock what comes of each package that is built from source: as an earlier lock has it, as long
+/// as all that the build depends on stands, else by building it, if `build` allows that. `anew` names those to
+/// be built in any case.
+///
+/// # Errors
+/// The package's name, and why. See [`Error`].
+pub fn complete(
+    cx: &Context,
+    before: Option<&Lock>,
+    lock: &mut Lock,
+    build: bool,
+    anew: impl Fn(&str) -> bool,
+) -> Result<(), (String, Error)> {
+    for at in 0..lock.sdists.len() {
+        let sdist = &lock.sdists[at];
+        if sdist.wheel.is_some() {
+            continue;
+        }
+        let named = |error| (sdist.shown(), error);
+        let again = anew(&sdist.name);
+        let known = match before.filter(|_| !again) {
+            Some(before) => known(before, lock, sdist).map_err(named)?,
+            None => None,
+        };
+        let wheel = match known {
+            None if build => Some(make(cx, lock, sdist, again).map_err(named)?.0),
+            known => known,
+        };
+        lock.sdists[at].wheel = wheel;
+    }
+    Ok(())
+}
+
+/// What an earlier lock says of a package that is built the same way.
+fn known(before: &Lock, lock: &Lock, sdist: &Sdist) -> Result<Option<BuiltWheel>> {
+    let old = before.sdists.iter().find(|old| old.name == sdist.name);
+    let Some((old, wheel)) = old.and_then(|old| Some((old, old.wheel.as_ref()?))) else {
+        return Ok(None);
+    };
+    let same = build_key(before, old)? == build_key(lock, sdist)?;
+    Ok(same.then(|| wheel.clone()))
+}
+
+fn record(filename: &str, path: &Path) -> Result<Record> {
+    let mut file = File::open(path).map_err(io(path))?;
+    let (_, sha256) = store::sha256(&mut file).map_err(io(path))?;
+    Ok(Record {
+        filename: filename.to_owned(),
+        sha256,
+    })
+}
+
+/// What the store has of a build, if it is what was put there.
+fn stored(cx: &Context, key: &Key) -> Result<Option<(PathBuf, Record)>> {
+    let Some(kept) = cx.store.result::<Record>(KIND, key)? else {
+        return Ok(None);
+    };
+    if !cx.store.has_file(KIND, key) {
+        return Ok(None);
+    }
+    let path = cx.store.file_path(KIND, key);
+    let whole = record(&kept.filename, &path)?.sha256 == kept.sha256;
+    Ok(whole.then_some((path, kept)))
+}
+
+fn keep(cx: &Context, kind: &str, key: &Key, from: &Path, record: &Record) -> Result<PathBuf> {
+    let mut writer = cx.store.file_writer(kind, key)?;
+    let mut file = File::open(from).map_err(io(from))?;
+    std::io::copy(&mut file, &mut writer).map_err(io(from))?;
+    let path = writer.commit()?;
+    cx.store.put_result(kind, key, record)?;
+    Ok(path)
+}
+
+/// The error for a wheel that is not the lock's. It is built once more, to tell whether it is the same every
+/// time here.
+fn other(
+    cx: &Context,
+    lock: &Lock,
+    sdist: &Sdist,
+    expected: &BuiltWheel,
+    record: &Record,
+    path: &Path,
+    kept: PathBuf,
+) -> Error {
+    let compared = || -> Result<String> {
+        let differences = by_file(&expected.files, &files(path)?);
+        let again = build(cx, lock, sdist)?;
+        Ok(match by_byte(path, &again.path)? {
+            Some(bytes) => format!(
+                "against the lock's:\n{differences}\nit is another one every time; between two builds here:\n{bytes}"
+            ),
+            None => format!(
+                "against the lock's:\n{differences}\ntwo builds here have the same files: what differs comes from \
+                 the machine, such as its processor"
+            ),
+        })
+    };
+    match compared() {
+        Ok(differences) => Error::Other {
+            package: sdist.name.clone(),
+            filename: record.filename.clone(),
+            found: record.sha256,
+            expected: expected.sha256,
+            differences,
+            kept,
+        },
+        Err(error) => error,
+    }
+}
