@@ -143,9 +143,12 @@ pub fn lock(
     }
     let before = std::fs::read_to_string(&lock_path).unwrap_or_default();
     let key = |lock: &str| resolve::settled_key(&edition, path, file.text(), lock);
+    let unbuilt = |lock: &Lock| lock.sdists.iter().any(|sdist| sdist.wheel.is_none());
     let lock = match &kept.whole {
         Some(lock)
-            if *update == Update::Nothing && resolve::is_settled(&store, &key(&before)?)? =>
+            if (options.no_build || !unbuilt(lock))
+                && *update == Update::Nothing
+                && resolve::is_settled(&store, &key(&before)?)? =>
         {
             lock.clone()
         }

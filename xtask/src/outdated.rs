@@ -22,7 +22,7 @@ const NAMED: usize = 2;
 /// keep it away. Nothing is changed.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask outdated\n  cargo xtask outdated seed-list\n  \
+    after_help = "Examples:\n  cargo xtask outdated\n  cargo xtask outdated megapak\n  \
                         cargo xtask outdated --json | jq '.outdated[].name'"
 )]
 pub struct Args {

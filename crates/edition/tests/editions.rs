@@ -46,10 +46,11 @@ fn starter_is_read_with_places() {
 }
 
 #[test]
-fn the_seed_list_adds_to_starter() {
+fn megapak_adds_to_starter() {
     let starter = read("../../editions/starter.toml");
-    let edition = read("../../editions/seed-list.toml");
-    assert_eq!(edition.files.len(), 5, "{:?}", edition.files);
+    let edition = read("../../editions/megapak.toml");
+    // The edition, slim, starter, and three lists.
+    assert_eq!(edition.files.len(), 6, "{:?}", edition.files);
     let deps = &edition.layer(LayerName::Deps).unwrap().python;
     let before = &starter.layer(LayerName::Deps).unwrap().python;
     assert!(deps.starts_with(before), "starter's lines stay");
@@ -63,6 +64,19 @@ fn the_seed_list_adds_to_starter() {
         edition.layer(LayerName::Torch),
         starter.layer(LayerName::Torch)
     );
+    // Every repository of the seed's list but ComfyUI itself, taesd and those that are packages: 45 nodes.
+    let nodes = &edition.layer(LayerName::Comfy).unwrap().sources;
+    let nodes = nodes
+        .iter()
+        .filter(|node| node.target().starts_with("/opt/comfyui-nodes/"));
+    let folder =
+        |node: &strata_edition::Source| node.target().split('/').nth(3).unwrap().to_owned();
+    let folders: std::collections::BTreeSet<String> = nodes.map(|node| folder(node)).collect();
+    assert_eq!(folders.len(), 45, "{folders:?}");
+    for disabled in ["ComfyUI-TeaCache.disabled", "ComfyUI-ReActor.disabled"] {
+        assert!(folders.contains(disabled), "{folders:?}");
+    }
+    assert!(edition.builds["clip"].requires.is_some());
 }
 
 #[test]

@@ -39,25 +39,8 @@ pub enum Error {
         folder: String,
     },
     /// The wheel is not the one of the lock.
-    #[error(
-        "building it gave another wheel than the lock has: {filename}, sha256 {found}, expected {expected}\n\
-         {differences}\n\
-         hint: the wheel built here is kept as {}; `cargo xtask lock EDITION --update {package}` takes it", kept.display()
-    )]
-    Other {
-        /// The package.
-        package: String,
-        /// The wheel's file name.
-        filename: String,
-        /// Its sha256.
-        found: lock::Sha256,
-        /// The lock's.
-        expected: lock::Sha256,
-        /// Which files differ, and where.
-        differences: String,
-        /// Where the wheel lies.
-        kept: PathBuf,
-    },
+    #[error(transparent)]
+    Other(#[from] Box<OtherWheel>),
     /// The lock names something that is there while the package is built, and does not have it.
     #[error("it is built with {0}, which is not in the lock")]
     Requirement(String),
@@ -81,7 +64,7 @@ pub enum Error {
         /// The wheel.
         file: String,
         /// What is wrong with it.
-        source: wheel::Error,
+        source: Box<wheel::Error>,
     },
     /// The wheel that came of it cannot be read.
     #[error(transparent)]
@@ -98,6 +81,28 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+/// A wheel that is not the one of the lock.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "building it gave another wheel than the lock has: {filename}, sha256 {found}, expected {expected}\n\
+     {differences}\n\
+     hint: the wheel built here is kept as {}; `cargo xtask lock EDITION --update {package}` takes it", kept.display()
+)]
+pub struct OtherWheel {
+    /// The package.
+    pub package: String,
+    /// The wheel's file name.
+    pub filename: String,
+    /// Its sha256.
+    pub found: lock::Sha256,
+    /// The lock's.
+    pub expected: lock::Sha256,
+    /// Which files differ, and where.
+    pub differences: String,
+    /// Where the wheel lies.
+    pub kept: PathBuf,
 }
 
 /// Names the path that an I/O error is about.

@@ -21,6 +21,6 @@ mod key;
 mod room;
 mod wheel;
 
-pub use error::{Error, Result};
+pub use error::{Error, OtherWheel, Result};
 pub use key::build_key;
 pub use wheel::{complete, make, wheel};

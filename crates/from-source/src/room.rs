@@ -121,7 +121,7 @@ fn tool(cx: &Context, lock: &Lock, id: &str, tree: &mut Tree) -> Result<()> {
     let path = cx.fetcher.fetch(&cx.store, &locked.artifact())?;
     let bad = |source| Error::Wheel {
         file: locked.filename.clone(),
-        source,
+        source: Box::new(source),
     };
     let scheme = Scheme::from_lock(&lock::Python {
         purelib: TOOLS.to_owned(),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::Key;
 
 use crate::{
-    Error, Result,
+    Error, OtherWheel, Result,
     build::build,
     compare::{by_byte, by_file, files},
     error::io,
@@ -93,13 +93,13 @@ pub fn complete(
     lock: &mut Lock,
     build: bool,
     anew: impl Fn(&str) -> bool,
-) -> Result<(), (String, Error)> {
+) -> Result<(), (String, Box<Error>)> {
     for at in 0..lock.sdists.len() {
         let sdist = &lock.sdists[at];
         if sdist.wheel.is_some() {
             continue;
         }
-        let named = |error| (sdist.shown(), error);
+        let named = |error| (sdist.shown(), Box::new(error));
         let again = anew(&sdist.name);
         let known = match before.filter(|_| !again) {
             Some(before) => known(before, lock, sdist).map_err(named)?,
@@ -180,14 +180,14 @@ fn other(
         })
     };
     match compared() {
-        Ok(differences) => Error::Other {
+        Ok(differences) => Error::Other(Box::new(OtherWheel {
             package: sdist.name.clone(),
             filename: record.filename.clone(),
             found: record.sha256,
             expected: expected.sha256,
             differences,
             kept,
-        },
+        })),
         Err(error) => error,
     }
 }

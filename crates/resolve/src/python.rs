@@ -24,8 +24,6 @@ use crate::{
     sources::Resolving,
     tags::{GLIBC, Tags},
     target::Target,
-    together::each,
-    tools::Tools,
     uv::Uv,
 };
 
@@ -50,7 +48,7 @@ pub(crate) struct Python<'p> {
     /// Wheels that the edition gives itself.
     direct: BTreeMap<String, Direct>,
     /// Packages from git, which were built; their wheels are among `direct`.
-    from_git: BTreeMap<String, FromGit>,
+    pub(crate) from_git: BTreeMap<String, FromGit>,
     /// Packages that are taken as source.
     as_source: BTreeSet<String>,
     /// What is known of those, by name and version.
@@ -173,53 +171,6 @@ impl<'p> Python<'p> {
         let tools = self.equip(&mut sdists, &wheels)?;
         self.all_built(&sdists)?;
         Ok((wheels, sdists, tools))
-    }
-
-    /// Gives source distributions what they are built with; what of it no layer has.
-    fn equip(&self, sdists: &mut [Sdist], wheels: &[Wheel]) -> Result<Vec<Tool>> {
-        let versions = wheels.iter();
-        let versions: BTreeMap<String, String> = versions
-            .map(|wheel| (wheel.name.clone(), wheel.version.clone()))
-            .collect();
-        let found = each(sdists, |sdist| {
-            if let Some(package) = self.from_git.get(&sdist.name) {
-                return Ok(Tools {
-                    ids: sdist.requires.clone(),
-                    tools: package.tools.clone(),
-                });
-            }
-            let Some(artifact) = sdist.artifact() else {
-                return Ok(Tools::default());
-            };
-            let path = self.with.fetcher.fetch(self.with.store, &artifact)?;
-            let pyproject = sdist::pyproject(self.with.store, &path, &artifact)?;
-            self.tools(&sdist.name, pyproject.as_deref(), &versions)
-        })?;
-        let mut all = BTreeSet::new();
-        for (sdist, tools) in sdists.iter_mut().zip(found) {
-            sdist.requires = tools.ids;
-            sdist.environment = self.variables(&sdist.name);
-            all.extend(tools.tools);
-        }
-        let of_layers: BTreeSet<String> = wheels
-            .iter()
-            .map(|wheel| format!("{}=={}", wheel.name, wheel.version))
-            .collect();
-        all.retain(|tool| !of_layers.contains(&tool.id()));
-        Ok(all.into_iter().collect())
-    }
-
-    /// Whether every `[build.NAME]` is of a package that is built.
-    fn all_built(&self, sdists: &[Sdist]) -> Result<()> {
-        for (name, build) in &self.edition.builds {
-            if !sdists.iter().any(|sdist| sdist.name == *name) {
-                return Err(Error::NothingToBuild {
-                    place: build.place.to_string(),
-                    package: name.clone(),
-                });
-            }
-        }
-        Ok(())
     }
 
     /// The one environment. uv takes from an index of its own only what a project names itself; so what

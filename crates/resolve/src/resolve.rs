@@ -185,12 +185,8 @@ fn wheels_from_source(with: &Resolving<'_>, lock: &mut Lock, build: bool) -> Res
     }
     let cx = Context::new(with.store.clone(), with.fetcher.clone()).map_err(Box::new)?;
     let anew = |name: &str| with.update.is_named(name);
-    from_source::complete(&cx, with.kept.whole.as_ref(), lock, build, anew).map_err(
-        |(package, source)| Error::FromSource {
-            package,
-            source: Box::new(source),
-        },
-    )
+    from_source::complete(&cx, with.kept.whole.as_ref(), lock, build, anew)
+        .map_err(|(package, source)| Error::FromSource { package, source })
 }
 
 /// What comes from the suite.

@@ -1,14 +1,16 @@
 //! What is there while a package is built: its build requirements (PEP 518), resolved apart from the
 //! environment of the image.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use lock::{LayerName, Tool};
+use lock::{LayerName, Sdist, Tool, Wheel};
 use serde::Deserialize;
 
 use crate::{
     Error, Result, Update,
     python::{Python, Question},
+    sdist,
+    together::each,
 };
 
 /// What a package without `[build-system]` is built with (PEP 518).
@@ -93,6 +95,53 @@ impl Python<'_> {
             ids: tools.iter().map(Tool::id).collect(),
             tools,
         })
+    }
+
+    /// Gives source distributions what they are built with; what of it no layer has.
+    pub(crate) fn equip(&self, sdists: &mut [Sdist], wheels: &[Wheel]) -> Result<Vec<Tool>> {
+        let versions = wheels.iter();
+        let versions: BTreeMap<String, String> = versions
+            .map(|wheel| (wheel.name.clone(), wheel.version.clone()))
+            .collect();
+        let found = each(sdists, |sdist| {
+            if let Some(package) = self.from_git.get(&sdist.name) {
+                return Ok(Tools {
+                    ids: sdist.requires.clone(),
+                    tools: package.tools.clone(),
+                });
+            }
+            let Some(artifact) = sdist.artifact() else {
+                return Ok(Tools::default());
+            };
+            let path = self.with.fetcher.fetch(self.with.store, &artifact)?;
+            let pyproject = sdist::pyproject(self.with.store, &path, &artifact)?;
+            self.tools(&sdist.name, pyproject.as_deref(), &versions)
+        })?;
+        let mut all = BTreeSet::new();
+        for (sdist, tools) in sdists.iter_mut().zip(found) {
+            sdist.requires = tools.ids;
+            sdist.environment = self.variables(&sdist.name);
+            all.extend(tools.tools);
+        }
+        let of_layers: BTreeSet<String> = wheels
+            .iter()
+            .map(|wheel| format!("{}=={}", wheel.name, wheel.version))
+            .collect();
+        all.retain(|tool| !of_layers.contains(&tool.id()));
+        Ok(all.into_iter().collect())
+    }
+
+    /// Whether every `[build.NAME]` is of a package that is built.
+    pub(crate) fn all_built(&self, sdists: &[Sdist]) -> Result<()> {
+        for (name, build) in &self.with.edition.builds {
+            if !sdists.iter().any(|sdist| sdist.name == *name) {
+                return Err(Error::NothingToBuild {
+                    place: build.place.to_string(),
+                    package: name.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The variables of `[build.NAME]`.

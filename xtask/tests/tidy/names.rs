@@ -9,11 +9,11 @@ use url::{Host, Url};
 
 use crate::{Problem, assert_none, repository};
 
-/// Hosts that are forbidden whatever this machine is set up with.
-const WELL_KNOWN: [&str; 12] = [
+/// Hosts that are forbidden whatever this machine is set up with. An index that an edition itself gives, such as
+/// PyTorch's, is an address like any other.
+const WELL_KNOWN: [&str; 11] = [
     concat!("py", "pi.o", "rg"),
     concat!("python", "hosted.o", "rg"),
-    concat!("download.py", "torch.o", "rg"),
     concat!("py", "pi.nvi", "dia.com"),
     concat!("deb.deb", "ian.o", "rg"),
     concat!("ftp.deb", "ian.o", "rg"),
