@@ -7,9 +7,9 @@ use std::{
 };
 
 use debian::System;
-use layer::{Context, Tree};
+use layer::{Context, EntryPath, Tree};
 use lock::{LayerName, Lock, Sdist, Source, SourceKind};
-use python::spread;
+use python::{cuda_links, spread};
 use store::{Key, Scratch};
 use wheel::{Scheme, Wheel};
 
@@ -46,6 +46,19 @@ impl Room {
         let mut tree = source(cx, sdist)?;
         for id in &sdist.requires {
             tool(cx, lock, id, &mut tree)?;
+        }
+        // What compiles CUDA looks for it as in the image.
+        let wheels: Vec<_> = sdist
+            .requires
+            .iter()
+            .filter_map(|id| lock.required(id))
+            .collect();
+        let tools = EntryPath::from_absolute(TOOLS)
+            .map_err(|error| Box::new(layer::Error::step(TOOLS, error)))?;
+        for link in cuda_links(&tools, wheels.iter()) {
+            if tree.get(link.path.as_bytes()).is_none() {
+                tree.insert(link).map_err(Box::new)?;
+            }
         }
         spread(&tree, scratch.path())?;
         let room = Self {

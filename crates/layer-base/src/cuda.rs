@@ -1,15 +1,12 @@
-//! CUDA where programs look for it: NVIDIA's wheels lie among the Python packages, and
+//! CUDA where programs and compilers look for it: NVIDIA's wheels lie among the Python packages, and
 //! `/usr/local/cuda` leads there.
 
-use layer::{Entry, EntryPath, Plan, Result, Tree};
-use lock::Lock;
+use layer::{Entry, EntryPath, Kind, Plan, Result, Tree};
+use lock::{LayerName, Lock};
 use store::KeyBuilder;
 
 /// `CUDA_HOME`.
 pub(crate) const HOME: &str = "/usr/local/cuda";
-
-/// The folder below the Python packages that CUDA 13's wheels share.
-const SHARED: &str = "nvidia/cu13";
 
 pub(crate) fn library_path(lock: &Lock) -> Vec<String> {
     vec![
@@ -18,16 +15,30 @@ pub(crate) fn library_path(lock: &Lock) -> Vec<String> {
     ]
 }
 
-/// The part with the link, small enough to be its own.
+/// The part with the links, small enough to be its own.
 pub(crate) fn plan(lock: &Lock) -> Result<Plan<'_>> {
-    let target = format!("{}/{SHARED}", lock.python.platlib);
-    let mut key = KeyBuilder::new("strata cuda link 1");
-    key.field("from", HOME).field("to", &target);
+    let path = |path: &str| {
+        EntryPath::from_absolute(path).map_err(|error| layer::Error::step("CUDA_HOME", error))
+    };
+    let target = format!("{}/{}", lock.python.platlib, python::CUDA);
+    let mut links = vec![Entry::symlink(path(HOME)?, target)];
+    let packages = path(&lock.python.platlib)?;
+    links.extend(python::cuda_links(
+        &packages,
+        lock.wheels_of(LayerName::Base),
+    ));
+    let mut key = KeyBuilder::new("strata cuda links 2");
+    for link in &links {
+        key.field("link", link.path.as_bytes());
+        if let Kind::Symlink(target) = &link.kind {
+            key.field("to", target);
+        }
+    }
     Ok(Plan::new("cuda link", key.finish(), 1, move |_| {
-        let path = EntryPath::from_absolute(HOME)
-            .map_err(|error| layer::Error::step("CUDA_HOME", error))?;
         let mut tree = Tree::new();
-        tree.insert(Entry::symlink(path, target))?;
+        for link in links {
+            tree.insert(link)?;
+        }
         Ok(tree)
     }))
 }

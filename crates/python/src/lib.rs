@@ -3,6 +3,7 @@
 
 mod compile;
 mod constraints;
+mod cuda;
 mod error;
 mod groups;
 mod interpreter;
@@ -13,6 +14,7 @@ mod standalone;
 mod worker;
 
 pub use constraints::constraints_files;
+pub use cuda::{CUDA, cuda_links};
 pub use error::{Error, Result};
 pub use interpreter::Interpreter;
 pub use parts::{FromSource, compile_tree, interpreter_key, packages, wheel_plans};
