@@ -39,9 +39,21 @@ fn context(options: &BuildOptions, lock: &Lock, folder: &Path) -> Result<Context
     Ok(cx)
 }
 
+/// An image, the lock that it was made from at last, and what it was made with.
+pub struct Built {
+    pub cx: Context,
+    pub lock: Lock,
+    pub image: Image,
+}
+
 /// Builds the layers of an edition up to `up_to`. Where artifacts have vanished from every mirror, the
 /// lock is renewed as far as that needs, unless the options forbid it.
 pub fn image(edition: &str, up_to: LayerName, options: &BuildOptions) -> Result<Image> {
+    build(edition, up_to, options).map(|built| built.image)
+}
+
+/// The same, with what it was made from and with.
+pub fn build(edition: &str, up_to: LayerName, options: &BuildOptions) -> Result<Built> {
     let path = place::edition(edition, "lock")?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut round = 0;
@@ -55,7 +67,10 @@ pub fn image(edition: &str, up_to: LayerName, options: &BuildOptions) -> Result<
         let layers = assembler::layers(&lock, up_to)?;
         let error = match assembler::assemble(&cx, meta, &layers) {
             Err(error) if cx.fetcher.found_absent() && round < ROUNDS => error,
-            other => return Ok(other?),
+            other => {
+                let image = other?;
+                return Ok(Built { cx, lock, image });
+            }
         };
         round += 1;
         let gone = vanished::find(&cx, &lock)?;
