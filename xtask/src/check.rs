@@ -133,8 +133,12 @@ fn text(report: &Report, with_gpu: bool) -> String {
                 finding.artifact,
                 finding.what
             ));
-            // A single path stands in the text already.
-            if finding.paths.len() > 1 {
+            // Often the text has the only path already.
+            if finding
+                .paths
+                .iter()
+                .any(|path| !finding.what.contains(path.as_str()))
+            {
                 let shown = finding.paths.iter().take(PATHS);
                 lines.extend(shown.map(|path| format!("             {path}")));
                 let more = finding.paths.len().saturating_sub(PATHS);
@@ -175,16 +179,22 @@ fn text(report: &Report, with_gpu: bool) -> String {
 /// A line for each package with code for GPUs.
 fn gpu(report: &Report) -> Vec<String> {
     let line = |package: &check::GpuCode| {
-        let support = package.support.iter().map(|(number, support)| {
-            let name = check::GPUS.iter().find(|(gpu, _)| gpu == number);
-            format!("{} {}", name.map_or("?", |(_, name)| name), support.word())
+        let support = package.support.iter().map(|gpu| {
+            let whole = gpu.files.len() == 1;
+            let ways = gpu.files.iter().map(|(support, count)| match whole {
+                true => support.word().to_owned(),
+                false => format!("{} in {count}", support.word()),
+            });
+            format!("{} {}", gpu.name, ways.collect::<Vec<_>>().join(" and "))
         });
         format!(
-            "  {}: {}; {} modules in {} files: {}",
+            "  {} ({}): {}\n      {}",
             package.artifact,
+            match package.files {
+                1 => "1 file".to_owned(),
+                files => format!("{files} files"),
+            },
             support.collect::<Vec<_>>().join(", "),
-            package.modules,
-            package.files,
             package.code.join(" ")
         )
     };
@@ -208,7 +218,7 @@ mod tests {
         let report = Report {
             findings: vec![
                 finding(Class::Owners, Severity::Error, &["/a", "/b", "/c", "/d"]),
-                finding(Class::Imports, Severity::Note, &["/a"]),
+                finding(Class::Imports, Severity::Note, &[]),
             ],
             ..Report::default()
         };

@@ -13,10 +13,12 @@ use object::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::fatbin::{DeviceCode, ReadAt, modules};
+use crate::fatbin::{DeviceCode, ReadAt, Stretch, modules};
 
-/// The sections that hold fat binaries.
+/// The sections that hold fat binaries and nothing else.
 const DEVICE: [&[u8]; 3] = [b".nv_fatbin", b"__nv_relfatbin", b".nv_module"];
+/// Those that hold fat binaries among other things, in files that have one of the former.
+const DATA: [&[u8]; 4] = [b".ldata", b".lrodata", b".data", b".rodata"];
 
 /// What an ELF file says of itself. Names that are no UTF-8 are passed on with what is wrong replaced.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,13 +115,21 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(data: R, at: ReadAt<'_>) -> io::Res
     }
     // A program without a table of sections runs as well.
     if let Ok(sections) = header.sections(endian, data) {
-        for section in sections.iter() {
-            let name = sections.section_name(endian, section).unwrap_or_default();
-            if DEVICE.contains(&name)
-                && let Some((offset, size)) = section.file_range(endian)
-            {
-                modules(at, offset, size, &mut elf.device)?;
+        let mut device = |names: &[&[u8]], stretch| -> io::Result<bool> {
+            let mut any = false;
+            for section in sections.iter() {
+                let name = sections.section_name(endian, section).unwrap_or_default();
+                if names.contains(&name)
+                    && let Some(range) = section.file_range(endian)
+                {
+                    any = true;
+                    modules(at, range, stretch, &mut elf.device)?;
+                }
             }
+            Ok(any)
+        };
+        if device(&DEVICE, Stretch::Modules)? {
+            device(&DATA, Stretch::Data)?;
         }
     }
     Ok(elf)

@@ -5,13 +5,14 @@
 //!
 //! ```text
 //! module  = 0xBA55ED50 u32, version u16, size of this header u16, size of the entries u64; entries
-//! entry   = kind u16 (1 PTX, 2 cubin), version u16, size of this header u32, size of the payload u64,
-//!           12 bytes, architecture u32 (at 28), 8 bytes, flags u64 (at 40) …; payload
-//! flags   = bit 20: for this architecture alone (sm_90a); bit 21: for its family (sm_120f)
+//! entry   = kind u16 (1 PTX, 2 cubin, 8 LTO's), version u16, size of this header u32, size of the payload
+//!           u64, 12 bytes, architecture u32 (at 28), 8 bytes, flags u64 (at 40) …; payload
+//! flags   = bit 15: the payload is compressed; bit 20: for this architecture alone (sm_90a); bit 21: for
+//!           its family (sm_120f)
 //! ```
 //!
-//! Modules stand one after another in a section, each at a multiple of 8 bytes, with zeros between.
-//! Headers alone are read: the code itself may be several hundred MB, and compressed.
+//! Modules stand one after another in a section, each at a multiple of 8 bytes, with zeros between; in
+//! cuFFT also between other data. Headers alone are read: the code may be several hundred MB.
 
 use std::{collections::BTreeMap, fmt, io};
 
@@ -21,10 +22,15 @@ const MAGIC: u32 = 0xBA55_ED50;
 const MODULE_HEADER: u64 = 16;
 /// As much of an entry's header as is looked at.
 const ENTRY_HEADER: usize = 48;
+const COMPRESSED: u64 = 1 << 15;
 const ONE_ARCHITECTURE: u64 = 1 << 20;
 const FAMILY: u64 = 1 << 21;
 /// How much is read at once where a module should begin and does not.
 const BLOCK: usize = 64 << 10;
+/// A cubin without any kernel is smaller than this, in bytes.
+const EMPTY: u64 = 16 << 10;
+/// How the section of a kernel is called in a cubin: this, and the kernel's name.
+const KERNEL: &[u8] = b".text.";
 
 /// What kind of code an entry holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,6 +40,8 @@ pub enum Form {
     Cubin,
     /// PTX, which the driver compiles for the architecture at hand.
     Ptx,
+    /// Code for link-time optimisation, which the library links for the architecture at hand.
+    Lto,
 }
 
 /// Which GPUs beside those of exactly this number can use the code.
@@ -68,6 +76,7 @@ impl fmt::Display for Code {
         let word = match self.form {
             Form::Cubin => "sm",
             Form::Ptx => "compute",
+            Form::Lto => "lto",
         };
         let letter = match self.reach {
             Reach::Forward => "",
@@ -88,7 +97,7 @@ impl Code {
             (Reach::Family, _) | (Reach::Forward, Form::Cubin) => {
                 generation && self.architecture <= wanted
             }
-            (Reach::Forward, Form::Ptx) => self.architecture <= wanted,
+            (Reach::Forward, Form::Ptx | Form::Lto) => self.architecture <= wanted,
         }
     }
 }
@@ -99,32 +108,61 @@ pub type DeviceCode = BTreeMap<String, (Vec<Code>, u32)>;
 /// Reads bytes at an offset of the file, as many as the buffer holds.
 pub type ReadAt<'r> = &'r dyn Fn(u64, &mut [u8]) -> io::Result<()>;
 
+/// What stands in a stretch of a file beside modules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stretch {
+    /// Nothing: what looks like a module and is none is damaged.
+    Modules,
+    /// Data of all kinds: what looks like a module and is none is passed over.
+    Data,
+}
+
 /// Adds the modules in a stretch of a file to `found`.
 ///
 /// # Errors
-/// Bytes that cannot be read, and a module that says it is larger than its section.
-pub fn modules(read: ReadAt<'_>, offset: u64, size: u64, found: &mut DeviceCode) -> io::Result<()> {
+/// Bytes that cannot be read; among modules alone, one that says it is larger than the stretch.
+pub fn modules(
+    read: ReadAt<'_>,
+    (offset, size): (u64, u64),
+    stretch: Stretch,
+    found: &mut DeviceCode,
+) -> io::Result<()> {
     let end = offset
         .checked_add(size)
         .ok_or_else(|| invalid("a section that ends beyond the file".to_owned()))?;
     let mut at = offset;
     while let Some(start) = next_module(read, at, end)? {
-        let mut header = [0; MODULE_HEADER as usize];
-        read(start, &mut header)?;
-        let header_size = u64::from(u16_at(&header, 6)).max(MODULE_HEADER);
-        let entries = start + header_size;
-        let stop = entries.checked_add(u64_at(&header, 8));
-        let stop = stop.filter(|stop| *stop <= end).ok_or_else(|| {
-            invalid(format!(
-                "the fat binary at {start} is larger than its section"
-            ))
-        })?;
-        let code = entries_of(read, entries, stop)?;
-        let name = code.iter().map(ToString::to_string).collect::<Vec<_>>();
-        found.entry(name.join(" ")).or_insert((code, 0)).1 += 1;
-        at = stop.next_multiple_of(8);
+        match module(read, start, end) {
+            Ok((code, stop)) => {
+                // One whose kernels were all left out serves nobody.
+                if !code.is_empty() {
+                    let name = code.iter().map(ToString::to_string).collect::<Vec<_>>();
+                    found.entry(name.join(" ")).or_insert((code, 0)).1 += 1;
+                }
+                at = stop.next_multiple_of(8);
+            }
+            Err(error)
+                if stretch == Stretch::Data && error.kind() == io::ErrorKind::InvalidData =>
+            {
+                at = start + 8;
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
+}
+
+/// The code of the module at `start`, and where it ends.
+fn module(read: ReadAt<'_>, start: u64, end: u64) -> io::Result<(Vec<Code>, u64)> {
+    let mut header = [0; MODULE_HEADER as usize];
+    read(start, &mut header)?;
+    let entries = start + u64::from(u16_at(&header, 6)).max(MODULE_HEADER);
+    let stop = entries.checked_add(u64_at(&header, 8));
+    let stop = stop.filter(|stop| *stop <= end).ok_or_else(|| {
+        let message = format!("the fat binary at {start} is larger than its section");
+        invalid(message)
+    })?;
+    Ok((entries_of(read, entries, stop)?, stop))
 }
 
 /// Where the next module begins.
@@ -151,7 +189,8 @@ fn next_module(read: ReadAt<'_>, mut at: u64, end: u64) -> io::Result<Option<u64
     Ok(None)
 }
 
-/// The code of one module, sorted, each once. Entries of other kinds (LTO's) are passed over.
+/// The code of one module, sorted, each once. Entries of other kinds, and
+/// cubins without kernels (nvcc makes them where a program has none), are passed over.
 fn entries_of(read: ReadAt<'_>, mut at: u64, stop: u64) -> io::Result<Vec<Code>> {
     let mut code = Vec::new();
     while at + ENTRY_HEADER as u64 <= stop {
@@ -160,10 +199,18 @@ fn entries_of(read: ReadAt<'_>, mut at: u64, stop: u64) -> io::Result<Vec<Code>>
         let form = match u16_at(&entry, 0) {
             1 => Some(Form::Ptx),
             2 => Some(Form::Cubin),
+            8 => Some(Form::Lto),
             _ => None,
         };
         let flags = u64_at(&entry, 40);
-        if let Some(form) = form {
+        let (header, payload) = (u64::from(u32_at(&entry, 4)), u64_at(&entry, 8));
+        let small = flags & COMPRESSED == 0 && payload < EMPTY && at + header + payload <= stop;
+        let empty = form == Some(Form::Cubin) && small && {
+            let mut cubin = vec![0; payload as usize];
+            read(at + header, &mut cubin)?;
+            cubin.starts_with(b"\x7fELF") && !cubin.windows(KERNEL.len()).any(|part| part == KERNEL)
+        };
+        if let Some(form) = form.filter(|_| !empty) {
             code.push(Code {
                 form,
                 architecture: u32_at(&entry, 28),
@@ -174,7 +221,7 @@ fn entries_of(read: ReadAt<'_>, mut at: u64, stop: u64) -> io::Result<Vec<Code>>
                 },
             });
         }
-        let length = u64::from(u32_at(&entry, 4)).saturating_add(u64_at(&entry, 8));
+        let length = header.saturating_add(payload);
         let next = at
             .checked_add(length)
             .filter(|next| *next > at && *next <= stop);
@@ -244,6 +291,15 @@ mod tests {
     }
 
     fn read(bytes: &[u8], offset: u64, size: u64) -> io::Result<Vec<(String, u32)>> {
+        read_in(Stretch::Modules, bytes, offset, size)
+    }
+
+    fn read_in(
+        stretch: Stretch,
+        bytes: &[u8],
+        offset: u64,
+        size: u64,
+    ) -> io::Result<Vec<(String, u32)>> {
         let mut found = DeviceCode::new();
         let at = |offset: u64, out: &mut [u8]| {
             let start = offset as usize;
@@ -251,7 +307,7 @@ mod tests {
             out.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
             Ok(())
         };
-        modules(&at, offset, size, &mut found)?;
+        modules(&at, (offset, size), stretch, &mut found)?;
         Ok(found
             .into_iter()
             .map(|(name, (_, count))| (name, count))
@@ -302,6 +358,33 @@ mod tests {
         assert!(read(&standing, 0, length).is_err(), "an entry of no length");
         assert_eq!(read(&[0; 300], 0, 300).unwrap(), []);
         assert_eq!(read(&[], 0, 0).unwrap(), []);
+    }
+
+    #[test]
+    fn between_other_data_and_without_kernels() {
+        let whole = module(&[entry(8, 75, 0x8011, 8)]);
+        // A module that says it is longer than all, then a true one.
+        let mut bytes = whole.clone();
+        bytes[8..16].copy_from_slice(&(1_u64 << 40).to_le_bytes());
+        bytes.extend(&whole);
+        let length = bytes.len() as u64;
+        let found = read_in(Stretch::Data, &bytes, 0, length).unwrap();
+        assert_eq!(found, [("lto_75".to_owned(), 1)]);
+        assert!(read(&bytes, 0, length).is_err());
+
+        let cubin = |sections: &[u8]| {
+            let payload = [b"\x7fELF", sections].concat();
+            let mut out = entry(2, 75, 0x11, payload.len().next_multiple_of(8));
+            out[64..64 + payload.len()].copy_from_slice(&payload);
+            out
+        };
+        let (none, some) = (cubin(b".symtab\0.info\0"), cubin(b"\0.text.kernel\0"));
+        let both = module(&[none.clone()])
+            .into_iter()
+            .chain(module(&[none, some]));
+        let both: Vec<u8> = both.collect();
+        let found = read(&both, 0, both.len() as u64).unwrap();
+        assert_eq!(found, [("sm_75".to_owned(), 1)]);
     }
 
     #[test]

@@ -98,7 +98,7 @@ pub struct Finding {
 pub enum Support {
     /// As machine code.
     Native,
-    /// Compiled by the driver, out of PTX, when it is first used.
+    /// Compiled when it is first used: out of PTX by the driver, or linked by the library.
     Ptx,
     /// Not at all.
     None,
@@ -111,7 +111,7 @@ impl Support {
         fitting
             .map(|code| match code.form {
                 crate::fatbin::Form::Cubin => Self::Native,
-                crate::fatbin::Form::Ptx => Self::Ptx,
+                crate::fatbin::Form::Ptx | crate::fatbin::Form::Lto => Self::Ptx,
             })
             .min()
             .unwrap_or(Self::None)
@@ -121,7 +121,7 @@ impl Support {
     pub fn word(self) -> &'static str {
         match self {
             Self::Native => "native",
-            Self::Ptx => "through PTX",
+            Self::Ptx => "compiled at first use",
             Self::None => "no",
         }
     }
@@ -138,8 +138,19 @@ pub struct GpuCode {
     pub modules: u32,
     /// `sm_90`, `compute_120` …, of all modules.
     pub code: Vec<String>,
-    /// Each of [`GPUS`](crate::GPUS), by its number.
-    pub support: Vec<(u32, Support)>,
+    /// Each of [`GPUS`](crate::GPUS).
+    pub support: Vec<GpuSupport>,
+}
+
+/// How a package's files do on one GPU: how many of them in which way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GpuSupport {
+    /// The architecture's number.
+    pub architecture: u32,
+    /// What people call such GPUs.
+    pub name: &'static str,
+    /// Files by how they do, the best first.
+    pub files: std::collections::BTreeMap<Support, usize>,
 }
 
 /// Everything that was found.

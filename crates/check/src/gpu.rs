@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Class, Finding, GpuCode, Severity, Support, elf::Elf, fatbin::Code, view::View};
+use crate::{
+    Class, Finding, GpuCode, GpuSupport, Severity, Support, elf::Elf, fatbin::Code, view::View,
+};
 
 /// The architectures that are told of, oldest first, and what people call them.
 pub const GPUS: [(u32, &str); 4] = [
@@ -30,20 +32,21 @@ pub(crate) fn check(view: &View, elf: &BTreeMap<&str, &Elf>) -> (Vec<GpuCode>, V
         let code: BTreeSet<Code> = files.iter().flat_map(|(_, file)| code_of(file)).collect();
         let modules = files.iter().flat_map(|(_, file)| file.device.values());
         let support = GPUS.map(|(gpu, name)| {
-            // A package is as good as its worst file: what is called there fails.
-            let of = |file: &Elf| Support::of(&code_of(file).collect::<Vec<_>>(), gpu);
-            let worst = files
-                .iter()
-                .map(|(_, file)| of(file))
-                .max()
-                .unwrap_or(Support::None);
-            let paths: Vec<String> = files
-                .iter()
-                .filter(|(_, file)| of(file) == worst)
-                .map(|(path, _)| format!("/{path}"))
-                .collect();
-            findings.extend(finding(&artifact, gpu, name, worst, paths));
-            (gpu, worst)
+            let mut by: BTreeMap<Support, Vec<String>> = BTreeMap::new();
+            for (path, file) in &files {
+                let support = Support::of(&code_of(file).collect::<Vec<_>>(), gpu);
+                by.entry(support).or_default().push(format!("/{path}"));
+            }
+            let counts = by.iter().map(|(support, paths)| (*support, paths.len()));
+            let counts = counts.collect();
+            for (support, paths) in by {
+                findings.extend(finding(&artifact, gpu, name, support, paths));
+            }
+            GpuSupport {
+                architecture: gpu,
+                name,
+                files: counts,
+            }
         });
         all.push(GpuCode {
             artifact,
@@ -80,8 +83,10 @@ fn finding(
         Support::Ptx if gpu != NEWEST => return None,
         Support::Ptx => (
             Severity::Note,
-            format!("{name} (sm_{gpu}) runs {files} through PTX"),
-            "the driver compiles it at first use, which takes a while; ComputeCache keeps it",
+            format!(
+                "{name} (sm_{gpu}): no machine code in {files}, which is compiled at first use"
+            ),
+            "nothing to do: the first use takes longer, and the driver keeps what it has compiled",
         ),
         Support::None => (
             match gpu {
@@ -111,7 +116,7 @@ mod tests {
     };
 
     #[test]
-    fn the_worst_file_counts() {
+    fn files_are_counted_by_how_they_do() {
         let file = |codes: &[(Form, u32, Reach)]| {
             let code = |(form, architecture, reach): &(Form, u32, Reach)| Code {
                 form: *form,
@@ -139,16 +144,12 @@ mod tests {
             all[0].code,
             ["sm_80", "sm_86", "sm_120", "compute_75", "compute_86"]
         );
-        let support = |at: usize| {
-            all[at]
-                .support
-                .iter()
-                .map(|(_, one)| *one)
-                .collect::<Vec<_>>()
-        };
+        let support = |at: usize, gpu: usize| Vec::from_iter(all[at].support[gpu].files.clone());
         use Support as S;
-        assert_eq!(support(0), [S::None, S::Native, S::Native, S::Ptx]);
-        assert_eq!(support(1), [S::None, S::Native, S::Native, S::None]);
+        assert_eq!(support(0, 0), [(S::Ptx, 1), (S::None, 1)]);
+        assert_eq!(support(0, 1), [(S::Native, 2)]);
+        assert_eq!(support(0, 3), [(S::Native, 1), (S::Ptx, 1)]);
+        assert_eq!(support(1, 3), [(S::None, 1)]);
         let told: Vec<_> = findings
             .iter()
             .map(|one| (one.severity, one.what.as_str()))
@@ -159,7 +160,7 @@ mod tests {
                 (Severity::Note, "RTX 20xx (sm_75) has no code in /a/two.so"),
                 (
                     Severity::Note,
-                    "RTX 50xx (sm_120) runs /a/two.so through PTX"
+                    "RTX 50xx (sm_120): no machine code in /a/two.so, which is compiled at first use"
                 ),
                 (Severity::Note, "RTX 20xx (sm_75) has no code in /b/x.so"),
                 (

@@ -37,7 +37,7 @@ use lock::Lock;
 
 pub use error::{Error, Result};
 pub use fatbin::{Code, DeviceCode, Form, Reach};
-pub use finding::{Class, Finding, GpuCode, LookedAt, Report, Severity, Support};
+pub use finding::{Class, Finding, GpuCode, GpuSupport, LookedAt, Report, Severity, Support};
 pub use gpu::GPUS;
 
 use elf::Elf;

@@ -185,37 +185,58 @@ impl Told<'_> {
             }
         }
         let mut findings = Vec::new();
+        let mut optional: BTreeMap<String, (Vec<String>, BTreeSet<&str>)> = BTreeMap::new();
         for ((severity, artifact, name), files) in nowhere {
+            if severity != Severity::Error {
+                let (names, all) = optional.entry(artifact).or_default();
+                names.push(format!("{name} (for {})", some_files(&files)));
+                all.extend(files);
+                continue;
+            }
             let who = some_files(&files);
-            let what = match severity {
-                Severity::Error => {
-                    format!("{name} is nowhere in the image; {who} cannot be loaded")
-                }
-                _ => format!(
-                    "{name} is nowhere in the image; {who} cannot be loaded, which only what opens it by \
-                     name would notice"
-                ),
-            };
+            let what = format!("{name} is not in the image; {who} cannot be loaded");
             let hint = format!(
-                "add the Debian package that has {name} (`cargo xtask add base --debian …`; \
-                 `apt-file search {name}` names it), or leave it if the feature is not wanted"
+                "add the Debian package that has {name} (cargo xtask add base --debian …; `apt-file search \
+                 {name}` names it)"
             );
             findings.push(finding(severity, artifact, what, hint, files));
         }
+        for (artifact, (names, files)) in optional {
+            let what = format!(
+                "not in the image: {}; nothing loads these files by itself, but who opens them fails",
+                list(&names)
+            );
+            let hint = "leave it, if the feature is not wanted; else add the Debian packages that have them";
+            let files = files.into_iter().collect();
+            findings.push(finding(
+                Severity::Warning,
+                artifact,
+                what,
+                hint.to_owned(),
+                files,
+            ));
+        }
         for ((severity, artifact), (names, files)) in elsewhere {
-            let names: Vec<String> = names
-                .iter()
-                .map(|(name, at)| format!("{name} (at /{at})"))
-                .collect();
+            let mut folders: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for (name, at) in names {
+                let folder = at.rsplit_once('/').map_or("", |(folder, _)| folder);
+                folders.entry(folder).or_default().push(name);
+            }
+            let places = folders.iter();
+            let places = places.map(|(folder, names)| format!("{} in /{folder}", names.join(", ")));
             let files: Vec<&str> = files.into_iter().collect();
-            let who = some_files(&files);
-            let what = format!("{who}: not on the search path: {}", list(&names));
+            let what = format!(
+                "not on the search path of {}: {}",
+                some_files(&files),
+                places.collect::<Vec<_>>().join("; ")
+            );
             let hint = match severity {
                 Severity::Error => {
-                    "a program has nothing loaded before it: add the folder to LD_LIBRARY_PATH in \
-                     [image] env"
+                    "a program has nothing loaded before it: add the folder to LD_LIBRARY_PATH in [image] env"
                 }
-                _ => "fine where the package loads that library first, as `import torch` does",
+                _ => {
+                    "fine where the package loads them first, as `import torch` does with torch's own"
+                }
             };
             findings.push(finding(severity, artifact, what, hint.to_owned(), files));
         }
@@ -252,7 +273,7 @@ fn finding(
 
 fn some_files(files: &[&str]) -> String {
     match files {
-        [one] => format!("/{one}"),
+        [one] => one.rsplit('/').next().unwrap_or(one).to_owned(),
         many => format!("{} files", many.len()),
     }
 }
@@ -309,7 +330,7 @@ mod tests {
         assert_eq!(found.len(), 3, "{found:?}");
         assert_eq!(found[0].0, Severity::Error);
         assert!(
-            found[0].1.starts_with("libgone.so.1 is nowhere"),
+            found[0].1.starts_with("libgone.so.1 is not in the image"),
             "{found:?}"
         );
         assert_eq!(found[1].0, Severity::Warning);
@@ -332,7 +353,7 @@ mod tests {
         // By nobody that is known.
         let found = findings(&[user(), hidden()]);
         assert_eq!(found[0].0, Severity::Note);
-        assert!(found[0].1.contains("at /p/libhidden.so"), "{found:?}");
+        assert!(found[0].1.ends_with("libhidden.so in /p"), "{found:?}");
         // By another, too, that has it not.
         let other = ("p/libother.so", needing(&["libuser.so"]));
         assert_eq!(
