@@ -4,18 +4,27 @@ use std::collections::BTreeMap;
 
 use crate::{Class, Finding, Severity, elf::Elf, view::View};
 
-/// Checks all scripts, by path with their first lines, and all programs.
+/// Checks all scripts, by path with their first lines, and all programs. `started` is what the image's
+/// config starts: entrypoint, command, health check.
 pub(crate) fn check<'i>(
     view: &View,
     scripts: impl Iterator<Item = (&'i str, &'i String)>,
     elf: &BTreeMap<&str, &Elf>,
     search_path: &str,
+    started: &[String],
 ) -> Vec<Finding> {
     let folders: Vec<&str> = search_path
         .split(':')
         .filter(|one| one.starts_with('/'))
         .collect();
+    let started: Vec<String> = started
+        .iter()
+        .filter_map(|path| view.resolve(path))
+        .collect();
     let is_command = |path: &str| {
+        if started.iter().any(|one| one == path) {
+            return true;
+        }
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         folders
             .iter()
@@ -57,7 +66,7 @@ pub(crate) fn check<'i>(
             what: format!("{who} {wanted}, which is not in the image"),
             hint: match severity {
                 Severity::Error => {
-                    "it is on the PATH and cannot be started: add what it wants to the edition"
+                    "it is a command and cannot be started: add what it wants to the edition"
                 }
                 _ => "matters if something starts it by its path; others pass over its first line",
             }
@@ -111,6 +120,7 @@ mod tests {
             "usr/bin/a",
             "opt/",
             "opt/b",
+            "opt/c",
         ]]);
         let folders = ["/usr/local/bin", "/bin"];
         let lacking = |line: &str| lacking(&view, line, &folders);
@@ -145,12 +155,14 @@ mod tests {
         let scripts = [
             ("usr/bin/a", "/bin/csh".to_owned()),
             ("opt/b", "/bin/csh".to_owned()),
+            ("opt/c", "/bin/none".to_owned()),
         ];
         let found = check(
             &view,
             scripts.iter().map(|(path, line)| (*path, line)),
             &BTreeMap::from([("usr/local/bin/own", &program)]),
             "/usr/local/bin:/bin",
+            &["/opt/c".to_owned()],
         );
         let told: Vec<_> = found
             .iter()
@@ -160,6 +172,7 @@ mod tests {
             told,
             [
                 (Severity::Error, "/usr/bin/a"),
+                (Severity::Error, "/opt/c"),
                 (Severity::Error, "/usr/local/bin/own"),
                 (Severity::Warning, "/opt/b"),
             ]

@@ -54,7 +54,9 @@ pub fn check(cx: &Context, lock: &Lock, image: &Image, imports: bool) -> Result<
     let facts = facts::of_parts(cx, &parts)?;
     let indexes = parts.iter().map(|part| read_index(&cx.store, part));
     let indexes = indexes.collect::<Result<Vec<_>, _>>()?;
-    let env = environment(image)?;
+    let config: serde_json::Value = serde_json::from_slice(&image.config).map_err(Error::Config)?;
+    let config = &config["config"];
+    let env = environment(config);
     let set = |name: &str| env.get(name).map(String::as_str).unwrap_or_default();
 
     let mut view = View::new(&parts, indexes.clone());
@@ -97,9 +99,13 @@ pub fn check(cx: &Context, lock: &Lock, image: &Image, imports: bool) -> Result<
     report.gpu = gpu;
     report.findings.extend(findings);
     let scripts = scripts.into_iter();
-    report
-        .findings
-        .extend(interpreters::check(&view, scripts, &elf, set("PATH")));
+    report.findings.extend(interpreters::check(
+        &view,
+        scripts,
+        &elf,
+        set("PATH"),
+        &started(config),
+    ));
     if imports {
         let done = imports::all(cx, image, lock, &env, &distributions)?;
         report.looked_at.imports = done.len();
@@ -113,14 +119,30 @@ pub fn check(cx: &Context, lock: &Lock, image: &Image, imports: bool) -> Result<
 }
 
 /// The environment in the image's config.
-fn environment(image: &Image) -> Result<BTreeMap<String, String>> {
-    let config: serde_json::Value = serde_json::from_slice(&image.config).map_err(Error::Config)?;
-    let env = config["config"]["Env"].as_array();
-    let pairs = env.into_iter().flatten().filter_map(|pair| {
-        let (name, value) = pair.as_str()?.split_once('=')?;
-        Some((name.to_owned(), value.to_owned()))
-    });
-    Ok(pairs.collect())
+fn environment(config: &serde_json::Value) -> BTreeMap<String, String> {
+    let pairs = words(config, "/Env");
+    let pairs = pairs.filter_map(|pair| pair.split_once('='));
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// What the image starts by itself, as far as it is named by a path.
+fn started(config: &serde_json::Value) -> Vec<String> {
+    let lists = ["/Entrypoint", "/Cmd", "/Healthcheck/Test"];
+    let words = lists.iter().flat_map(|list| words(config, list));
+    words
+        .filter(|word| word.starts_with('/'))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The texts of a list in the config.
+fn words<'c>(config: &'c serde_json::Value, list: &str) -> impl Iterator<Item = &'c str> {
+    let list = config.pointer(list).and_then(serde_json::Value::as_array);
+    list.into_iter()
+        .flatten()
+        .filter_map(serde_json::Value::as_str)
 }
 
 /// ELF files that make no sense.

@@ -48,6 +48,13 @@ fn wheel(folder: &Path, name: &str, requires: &str, files: &[(&str, &[u8])]) -> 
     }
 }
 
+/// Adds a wheel in its place.
+fn add(lock: &mut Lock, wheel: Wheel) {
+    lock.wheels.push(wheel);
+    let wheels = &mut lock.wheels;
+    wheels.sort_by(|one, other| (one.layer, &one.name).cmp(&(other.layer, &other.name)));
+}
+
 /// An extension module that needs a library which is left out.
 fn extension(folder: &Path) -> Vec<u8> {
     let cc = |arguments: &[&str]| {
@@ -70,11 +77,15 @@ fn extension(folder: &Path) -> Vec<u8> {
     fs::read(folder.join("fast.so")).unwrap()
 }
 
-/// The small lock without a package whose requirements are not in it.
+/// The small lock without a package whose requirements are not in it, and with the `python3` that the
+/// health check is started with and that Debian has in a package of its own.
 fn sound(folder: &Path) -> Lock {
     write_lock(folder);
     let mut lock = small_lock();
     lock.wheels.retain(|wheel| wheel.name != "sageattention");
+    let script: &[u8] = b"#!/bin/sh\nexec python3.14 \"$@\"\n";
+    let python3 = [("command-1.0.data/scripts/python3", script)];
+    add(&mut lock, wheel(folder, "command", "", &python3));
     lock
 }
 
@@ -120,7 +131,7 @@ fn faults_are_found_and_a_sound_image_has_none() {
 
     let extension = extension(folder.path());
     let shared: (&str, &[u8]) = ("shared/data.txt", b"the same");
-    lock.wheels.push(wheel(
+    let faulty = wheel(
         folder.path(),
         "faulty",
         "Requires-Dist: not-here>=3\n",
@@ -139,11 +150,9 @@ fn faults_are_found_and_a_sound_image_has_none() {
             ("faulty-1.0.data/scripts/run-faulty", b"#!/usr/bin/csh\n"),
             shared,
         ],
-    ));
-    lock.wheels
-        .push(wheel(folder.path(), "twin", "", &[shared]));
-    lock.wheels
-        .sort_by(|one, other| (one.layer, &one.name).cmp(&(other.layer, &other.name)));
+    );
+    add(&mut lock, faulty);
+    add(&mut lock, wheel(folder.path(), "twin", "", &[shared]));
     let node = "idna==0.1\nmissing-one\ncertifi\n";
     fs::write(folder.path().join("requirements.txt"), node).unwrap();
     lock.sources.push(Source {
