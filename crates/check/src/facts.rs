@@ -17,7 +17,7 @@ use crate::{Error, Result, elf, elf::Elf};
 
 const KIND: &str = "check-facts";
 /// Version of everything that shapes [`Facts`].
-const FORMAT: &str = "strata check facts 2";
+const FORMAT: &str = "strata check facts 3";
 /// Programs and libraries up to this size are read into memory, others go through a file, in bytes.
 const IN_MEMORY: u64 = 16 << 20;
 /// Texts of more bytes than this are none of those that are looked for.

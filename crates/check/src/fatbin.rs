@@ -11,7 +11,7 @@
 //!           its family (sm_120f)
 //! ```
 //!
-//! Modules stand one after another in a section, each at a multiple of 8 bytes, with zeros between; in
+//! Modules stand one after another in a section, each at a multiple of 8 bytes of the file, with zeros between; in
 //! cuFFT also between other data. Headers alone are read: the code may be several hundred MB.
 
 use std::{collections::BTreeMap, fmt, io};
@@ -130,7 +130,8 @@ pub fn modules(
     let end = offset
         .checked_add(size)
         .ok_or_else(|| invalid("a section that ends beyond the file".to_owned()))?;
-    let mut at = offset;
+    // Sections need not begin at such a place; modules do.
+    let mut at = offset.next_multiple_of(8);
     while let Some(start) = next_module(read, at, end)? {
         match module(read, start, end) {
             Ok((code, stop)) => {
@@ -331,7 +332,7 @@ mod tests {
         bytes.extend(&two);
         bytes.extend(&one);
         bytes.extend([0; 20]);
-        let found = read(&bytes, 24, bytes.len() as u64 - 24).unwrap();
+        let found = read(&bytes, 20, bytes.len() as u64 - 20).unwrap();
         assert_eq!(
             found,
             [
