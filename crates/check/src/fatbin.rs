@@ -380,7 +380,7 @@ mod tests {
             out
         };
         let (none, some) = (cubin(b".symtab\0.info\0"), cubin(b"\0.text.kernel\0"));
-        let both = module(&[none.clone()])
+        let both = module(std::slice::from_ref(&none))
             .into_iter()
             .chain(module(&[none, some]));
         let both: Vec<u8> = both.collect();

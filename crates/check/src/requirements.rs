@@ -13,11 +13,10 @@ use pep508_rs::{
 };
 
 use crate::{
-    Class, Error, Finding, Result, Severity, distributions::Distribution, requirement_lines,
-    requirement_lines::Line, view::View,
+    Class, Error, Finding, Result, Severity, distributions::Distribution, imports::COMFY,
+    requirement_lines, requirement_lines::Line, view::View,
 };
 
-const COMFY: &str = "opt/comfyui";
 /// Where nodes that come with the image stand.
 const NODES: &str = "opt/comfyui-nodes";
 /// ComfyUI passes over a node whose folder ends so.
