@@ -69,10 +69,13 @@ impl Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let built = build::build(&args.edition, LayerName::Runtime, &args.options)?;
-    let wants_imports = args.only.is_empty()
-        || args.only.contains(&Class::Imports)
-        || args.only.contains(&Class::Gil);
+    // Paths that two parts have are told all at once; `image` would stop at the first.
+    let assemble = assembler::assemble_disputed;
+    let built = build::build(&args.edition, LayerName::Runtime, &args.options, assemble)?;
+    // What a module lacks is judged by whether it imports.
+    let need_imports = [Class::Imports, Class::Gil, Class::Libraries];
+    let wants_imports =
+        args.only.is_empty() || args.only.iter().any(|class| need_imports.contains(class));
     let imports = wants_imports && !args.no_imports;
     let mut report = check::check(&built.cx, &built.lock, &built.image, imports)?;
     report.findings.retain(|finding| args.wants(finding));

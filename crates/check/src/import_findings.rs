@@ -36,6 +36,17 @@ pub(crate) fn findings(imports: &[Import], free_threaded: bool) -> Vec<Finding> 
     findings
 }
 
+/// Distributions that have modules, all of which were imported.
+pub(crate) fn whole(imports: &[Import]) -> BTreeSet<String> {
+    let mut whole: BTreeMap<&str, bool> = BTreeMap::new();
+    for import in imports.iter().filter(|import| import.top) {
+        let fine = matches!(&import.outcome, Outcome::Told(told) if told.error.is_none());
+        *whole.entry(&import.distribution).or_insert(true) &= fine;
+    }
+    let whole = whole.into_iter().filter(|(_, fine)| *fine);
+    whole.map(|(name, _)| name.to_owned()).collect()
+}
+
 fn failure(import: &Import) -> Option<Finding> {
     let module = &import.module;
     let (severity, what, hint) = match &import.outcome {

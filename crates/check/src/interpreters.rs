@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Class, Finding, Severity, elf::Elf, view::View};
+use crate::{Class, Finding, Severity, elf::Elf, libraries::is_program, view::View};
 
 /// Checks all scripts, by path with their first lines, and all programs. `started` is what the image's
 /// config starts: entrypoint, command, health check.
@@ -35,6 +35,8 @@ pub(crate) fn check<'i>(
     let mut push = |path: &str, wanted: String| {
         let severity = match is_command(path) {
             true => Severity::Error,
+            // Modules of packages: they are imported, whatever their first line says.
+            false if path.ends_with(".py") && path.contains("-packages/") => Severity::Note,
             false => Severity::Warning,
         };
         let key = (severity, view.artifact(path), wanted);
@@ -47,7 +49,7 @@ pub(crate) fn check<'i>(
     }
     for (path, file) in elf {
         if let Some(loader) = &file.interpreter
-            && view.is_executable(path)
+            && is_program(view, path, file)
             && !view.is_executable(loader)
         {
             push(path, format!("{loader} (the program's loader)"));
@@ -60,19 +62,19 @@ pub(crate) fn check<'i>(
                 many => format!("{} files want", many.len()),
             };
             Finding {
-            class: Class::Interpreters,
-            severity,
-            artifact,
-            what: format!("{who} {wanted}, which is not in the image"),
-            hint: match severity {
-                Severity::Error => {
-                    "it is a command and cannot be started: add what it wants to the edition"
+                class: Class::Interpreters,
+                severity,
+                artifact,
+                what: format!("{who} {wanted}, which is not in the image"),
+                hint: match severity {
+                    Severity::Error => {
+                        "it is a command and cannot be started: add what it wants to the edition"
+                    }
+                    _ => "matters only if something starts it by its path",
                 }
-                _ => "matters if something starts it by its path; others pass over its first line",
+                .to_owned(),
+                paths,
             }
-            .to_owned(),
-            paths,
-        }
         };
     missing.into_iter().map(finding).collect()
 }
@@ -121,6 +123,8 @@ mod tests {
             "opt/",
             "opt/b",
             "opt/c",
+            "opt/site-packages/",
+            "opt/site-packages/m.py",
         ]]);
         let folders = ["/usr/local/bin", "/bin"];
         let lacking = |line: &str| lacking(&view, line, &folders);
@@ -156,6 +160,7 @@ mod tests {
             ("usr/bin/a", "/bin/csh".to_owned()),
             ("opt/b", "/bin/csh".to_owned()),
             ("opt/c", "/bin/none".to_owned()),
+            ("opt/site-packages/m.py", "/bin/csh".to_owned()),
         ];
         let found = check(
             &view,
@@ -175,6 +180,7 @@ mod tests {
                 (Severity::Error, "/opt/c"),
                 (Severity::Error, "/usr/local/bin/own"),
                 (Severity::Warning, "/opt/b"),
+                (Severity::Note, "/opt/site-packages/m.py"),
             ]
         );
     }

@@ -29,7 +29,7 @@ mod requirements;
 mod unpack;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assembler::Image;
 use layer::{Context, Part, read_index};
@@ -88,10 +88,24 @@ pub fn check(cx: &Context, lock: &Lock, image: &Image, imports: bool) -> Result<
     report
         .findings
         .extend(owners::check(&distributions, &parts, &indexes));
+    let mut imported = BTreeSet::new();
+    if imports {
+        let done = imports::all(cx, image, lock, &env, &distributions)?;
+        report.looked_at.imports = done.len();
+        let free_threaded = lock.python.tag.ends_with('t');
+        report
+            .findings
+            .extend(import_findings::findings(&done, free_threaded));
+        imported = import_findings::whole(&done);
+    }
     let loader = Loader::new(&view, &elf, &texts, set("LD_LIBRARY_PATH"));
-    report
-        .findings
-        .extend(libraries::check(&view, &elf, &loader, &lock.python.tag));
+    report.findings.extend(libraries::check(
+        &view,
+        &elf,
+        &loader,
+        &lock.python.tag,
+        &imported,
+    ));
     report
         .findings
         .extend(broken(&view, view.visible(&facts, |facts| &facts.broken)));
@@ -106,14 +120,6 @@ pub fn check(cx: &Context, lock: &Lock, image: &Image, imports: bool) -> Result<
         set("PATH"),
         &started(config),
     ));
-    if imports {
-        let done = imports::all(cx, image, lock, &env, &distributions)?;
-        report.looked_at.imports = done.len();
-        let free_threaded = lock.python.tag.ends_with('t');
-        report
-            .findings
-            .extend(import_findings::findings(&done, free_threaded));
-    }
     report.findings.sort();
     Ok(report)
 }

@@ -23,12 +23,14 @@ enum Outcome<'i> {
     Nowhere,
 }
 
-/// Checks every ELF file of an image.
+/// Checks every ELF file of an image. `imported` are artifacts whose modules have all been imported: what
+/// they lack is optional.
 pub(crate) fn check<'i>(
     view: &'i View,
     elf: &'i BTreeMap<&'i str, &'i Elf>,
     loader: &Loader<'i>,
     python_tag: &str,
+    imported: &BTreeSet<String>,
 ) -> Vec<Finding> {
     let mut outcomes: Vec<(&str, &str, Outcome<'_>)> = Vec::new();
     let mut loads: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -70,13 +72,20 @@ pub(crate) fn check<'i>(
             }
         }
     }
-    let roots: BTreeSet<&str> = elf
-        .iter()
-        .filter(|(path, file)| is_program(view, path, file) || is_extension(path, python_tag))
-        .map(|(path, _)| *path)
-        .collect();
-    let used = reached(&roots, &loads);
-    Told { view, elf }.findings(&outcomes, &used)
+    let roots = |is_root: &dyn Fn(&str, &Elf) -> bool| -> BTreeSet<&str> {
+        let roots = elf.iter().filter(|(path, file)| is_root(path, file));
+        roots.map(|(path, _)| *path).collect()
+    };
+    let programs = roots(&|path, file| is_program(view, path, file));
+    let extensions = roots(&|path, _| is_extension(path, python_tag));
+    let told = Told {
+        view,
+        elf,
+        by_programs: reached(&programs, &loads),
+        by_imports: reached(&extensions, &loads),
+        imported,
+    };
+    told.findings(&outcomes)
 }
 
 /// Whether on every way to `path` something above it brings the library, so that it is loaded before.
@@ -97,9 +106,10 @@ fn is_brought<'i>(
 }
 
 /// A program is started by itself, so nothing has loaded anything before it.
-fn is_program(view: &View, path: &str, file: &Elf) -> bool {
+pub(crate) fn is_program(view: &View, path: &str, file: &Elf) -> bool {
     let library = path.ends_with(".so") || path.contains(".so.");
-    file.interpreter.is_some() && !library && view.is_executable(path)
+    let loader = file.interpreter.as_deref().unwrap_or_default();
+    !loader.is_empty() && !library && view.is_executable(path)
 }
 
 /// Whether Python can import the file: by its ending, as the interpreter tells them.
@@ -141,14 +151,23 @@ type Misplaced<'i> = (BTreeMap<&'i str, &'i str>, BTreeSet<&'i str>);
 struct Told<'i> {
     view: &'i View,
     elf: &'i BTreeMap<&'i str, &'i Elf>,
+    /// Files that some program or extension module loads, themselves among them.
+    by_programs: BTreeSet<&'i str>,
+    by_imports: BTreeSet<&'i str>,
+    imported: &'i BTreeSet<String>,
 }
 
 impl Told<'_> {
-    fn findings(
-        &self,
-        outcomes: &[(&str, &str, Outcome<'_>)],
-        used: &BTreeSet<&str>,
-    ) -> Vec<Finding> {
+    /// How bad it is that a file cannot be loaded.
+    fn severity(&self, path: &str, artifact: &str) -> Severity {
+        let import_fails = self.by_imports.contains(path) && !self.imported.contains(artifact);
+        match self.by_programs.contains(path) || import_fails {
+            true => Severity::Error,
+            false => Severity::Warning,
+        }
+    }
+
+    fn findings(&self, outcomes: &[(&str, &str, Outcome<'_>)]) -> Vec<Finding> {
         let mut nowhere: BTreeMap<(Severity, String, &str), Vec<&str>> = BTreeMap::new();
         let mut elsewhere: BTreeMap<(Severity, String), Misplaced<'_>> = BTreeMap::new();
         let mut driver: BTreeMap<&str, (BTreeSet<String>, Vec<&str>)> = BTreeMap::new();
@@ -175,10 +194,7 @@ impl Told<'_> {
                     paths.insert(path);
                 }
                 Outcome::Nowhere => {
-                    let severity = match used.contains(path) {
-                        true => Severity::Error,
-                        false => Severity::Warning,
-                    };
+                    let severity = self.severity(path, &artifact);
                     let paths = nowhere.entry((severity, artifact, name)).or_default();
                     paths.push(path);
                 }
@@ -196,17 +212,18 @@ impl Told<'_> {
             let who = some_files(&files);
             let what = format!("{name} is not in the image; {who} cannot be loaded");
             let hint = format!(
-                "add the Debian package that has {name} (cargo xtask add base --debian …; `apt-file search \
-                 {name}` names it)"
+                "add what brings {name} (of Debian's packages `apt-file search {name}` names it), or leave it \
+                 if what needs it is not wanted"
             );
             findings.push(finding(severity, artifact, what, hint, files));
         }
         for (artifact, (names, files)) in optional {
             let what = format!(
-                "not in the image: {}; nothing loads these files by itself, but who opens them fails",
+                "not in the image: {}; nothing needs these files to start or to be imported, but who opens them fails",
                 list(&names)
             );
-            let hint = "leave it, if the feature is not wanted; else add the Debian packages that have them";
+            let hint =
+                "leave it, if the feature is not wanted; else add the packages that have them";
             let files = files.into_iter().collect();
             findings.push(finding(
                 Severity::Warning,
@@ -305,12 +322,20 @@ mod tests {
     }
 
     fn findings(files: &[(&str, Elf)]) -> Vec<(Severity, String, Vec<String>)> {
+        findings_when(&[], files)
+    }
+
+    fn findings_when(
+        imported: &[&str],
+        files: &[(&str, Elf)],
+    ) -> Vec<(Severity, String, Vec<String>)> {
+        let imported = imported.iter().map(|name| (*name).to_owned()).collect();
         let mut lines: Vec<&str> = vec!["usr/", "usr/lib/", "usr/bin/", "p/", "p/python3/"];
         lines.extend(files.iter().map(|(path, _)| *path));
         let view = made_up(&[&lines]);
         let elf = files.iter().map(|(path, elf)| (*path, elf)).collect();
         let loader = Loader::new(&view, &elf, &BTreeMap::new(), "");
-        check(&view, &elf, &loader, "cp314")
+        check(&view, &elf, &loader, "cp314", &imported)
             .into_iter()
             .map(|found| (found.severity, found.what, found.paths))
             .collect()
@@ -337,6 +362,22 @@ mod tests {
         assert_eq!(found[1].2, ["/p/libplugin.so"]);
         assert_eq!(found[2].0, Severity::Note);
         assert!(found[2].1.contains("driver"), "{found:?}");
+    }
+
+    #[test]
+    fn what_is_imported_all_the_same_lacks_nothing_that_it_needs() {
+        let extension = "p/python3/m.cpython-314-x86_64-linux-gnu.so";
+        let severity =
+            |imported: &[&str], path, file: Elf| findings_when(imported, &[(path, file)])[0].0;
+        let lacking = || needing(&["libgone.so.1"]);
+        assert_eq!(severity(&[], extension, lacking()), Severity::Error);
+        assert_eq!(
+            severity(&["part 0"], extension, lacking()),
+            Severity::Warning
+        );
+        let mut program = lacking();
+        program.interpreter = Some("/lib64/ld".to_owned());
+        assert_eq!(severity(&["part 0"], "usr/bin/x", program), Severity::Error);
     }
 
     #[test]

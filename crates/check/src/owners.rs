@@ -13,13 +13,17 @@ pub(crate) fn check(
     parts: &[&Part],
     indexes: &[Vec<FileRecord>],
 ) -> Vec<Finding> {
-    let mut findings = records(distributions);
+    let disputed = of_parts(parts, indexes);
+    let told = disputed.iter().flat_map(|finding| &finding.paths);
+    let told: BTreeSet<&str> = told.map(|path| path.trim_start_matches('/')).collect();
+    let mut findings = records(distributions, &told);
     findings.extend(names(distributions));
-    findings.extend(of_parts(parts, indexes));
+    findings.extend(disputed);
     findings
 }
 
-fn records(distributions: &[Distribution]) -> Vec<Finding> {
+/// Paths in several RECORDs; those that are `told` of already are passed over.
+fn records(distributions: &[Distribution], told: &BTreeSet<&str>) -> Vec<Finding> {
     let mut owners: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
     for one in distributions {
         for (path, hash) in &one.record {
@@ -30,7 +34,7 @@ fn records(distributions: &[Distribution]) -> Vec<Finding> {
     let mut shared: BTreeMap<(bool, Vec<&str>), Vec<&str>> = BTreeMap::new();
     for (path, owners) in owners {
         let names: BTreeSet<&str> = owners.iter().map(|(name, _)| *name).collect();
-        if names.len() < 2 {
+        if names.len() < 2 || told.contains(path) {
             continue;
         }
         // Bytecode has no hash in RECORD.
@@ -107,10 +111,10 @@ fn names(distributions: &[Distribution]) -> Vec<Finding> {
     findings
 }
 
-/// The assembler refuses such parts; an image may have been made without it.
+/// An image of such parts is not written; all their paths are told here, the assembler tells the first.
 fn of_parts(parts: &[&Part], indexes: &[Vec<FileRecord>]) -> Vec<Finding> {
     let mut seen: BTreeMap<&str, (usize, &FileRecord)> = BTreeMap::new();
-    let mut findings = Vec::new();
+    let mut disputed: BTreeMap<(String, String), Vec<&str>> = BTreeMap::new();
     for (at, index) in indexes.iter().enumerate() {
         for file in index {
             let Some((below, other)) = seen.get(file.path.as_str()).copied() else {
@@ -128,19 +132,27 @@ fn of_parts(parts: &[&Part], indexes: &[Vec<FileRecord>]) -> Vec<Finding> {
                 "" => format!("part {:?}", parts[at].name),
                 package => package.to_owned(),
             };
-            findings.push(Finding {
-                class: Class::Owners,
-                severity: Severity::Error,
-                artifact: owner(at, file),
-                what: format!("/{} hides what {} has there", file.path, owner(below, other)),
-                hint: "say in the edition with [[owner]] whose it is, or leave it out of the tree with \
-                       `exclude`"
-                    .to_owned(),
-                paths: vec![format!("/{}", file.path)],
-            });
+            let key = (owner(at, file), owner(below, other));
+            disputed.entry(key).or_default().push(&file.path);
         }
     }
-    findings
+    let finding = |((upper, lower), paths): ((String, String), Vec<&str>)| {
+        let what = match paths.as_slice() {
+            [one] => format!("/{one} hides what {lower} has there"),
+            many => format!("hides what {lower} has at {} paths", many.len()),
+        };
+        Finding {
+            class: Class::Owners,
+            severity: Severity::Error,
+            artifact: upper,
+            what,
+            hint: "say in the edition whose they are, with [[owner]] for the path or its folder, or leave one \
+                   out; there is no image of it before that"
+                .to_owned(),
+            paths: paths.iter().map(|path| format!("/{path}")).collect(),
+        }
+    };
+    disputed.into_iter().map(finding).collect()
 }
 
 #[cfg(test)]

@@ -149,10 +149,16 @@ fn faults_are_found_and_a_sound_image_has_none() {
             ("inner.py", b"import main\n"),
             ("faulty-1.0.data/scripts/run-faulty", b"#!/usr/bin/csh\n"),
             shared,
+            ("disputed.txt", b"one"),
         ],
     );
     add(&mut lock, faulty);
     add(&mut lock, wheel(folder.path(), "twin", "", &[shared]));
+    // In a layer above, so that no part has both.
+    let disputed: (&str, &[u8]) = ("disputed.txt", b"two");
+    let other = wheel(folder.path(), "other", "", &[disputed]);
+    let layer = LayerName::Perf;
+    add(&mut lock, Wheel { layer, ..other });
     let node = "idna==0.1\nmissing-one\ncertifi\n";
     fs::write(folder.path().join("requirements.txt"), node).unwrap();
     lock.sources.push(Source {
@@ -188,6 +194,7 @@ fn faults_are_found_and_a_sound_image_has_none() {
         ("requirements", "warning", "a-node"),
         ("requirements", "error", "faulty 1.0"),
         ("owners", "note", "faulty"),
+        ("owners", "error", "other"),
         ("libraries", "error", "faulty"),
         ("interpreters", "error", "faulty"),
         ("imports", "error", "faulty"),
