@@ -28,6 +28,8 @@ const FORMAT: &str = "strata check imports 1";
 const WORKER: &str = include_str!("worker.py");
 /// How long one import may take. `import torch` takes 2 to 4 s on a machine at rest.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How the end by the system's own hand is told.
+const KILLED: &str = "ended by signal 9:";
 /// Where ComfyUI stands: what comes with it may import its modules.
 pub(crate) const COMFY: &str = "opt/comfyui";
 
@@ -89,11 +91,13 @@ pub(crate) fn all(
     let wanted = wanted(distributions, &lock.python.tag);
     let root = unpack::image(cx, image)?;
     let imports = run(cx, root.path(), &lock.python.interpreter, env, wanted)?;
-    // A machine that is busy today may not be tomorrow.
-    if !imports
-        .iter()
-        .any(|import| import.outcome == Outcome::TooLong)
-    {
+    // A machine that is busy or short of memory today may not be tomorrow.
+    let of_today = |import: &Import| match &import.outcome {
+        Outcome::TooLong => true,
+        Outcome::Died(why) => why.starts_with(KILLED),
+        Outcome::Told(_) => false,
+    };
+    if !imports.iter().any(of_today) {
         cx.store.put_result(KIND, &key, &imports)?;
     }
     Ok(imports)

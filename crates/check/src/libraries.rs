@@ -181,12 +181,12 @@ impl Told<'_> {
                     paths.push(path);
                 }
                 Outcome::Elsewhere(at) => {
-                    let program = self
-                        .elf
-                        .get(path)
-                        .is_some_and(|f| is_program(self.view, path, f));
-                    let severity = match program {
+                    let file = self.elf.get(path);
+                    let severity = match file.is_some_and(|file| is_program(self.view, path, file))
+                    {
                         true => Severity::Error,
+                        // Another that loads it may have what the program has not.
+                        false if self.by_programs.contains(path) => Severity::Warning,
                         false => Severity::Note,
                     };
                     let (names, paths) = elsewhere.entry((severity, artifact)).or_default();
@@ -404,8 +404,11 @@ mod tests {
         // A program comes first.
         let mut program = needing(&["libhidden.so"]);
         program.interpreter = Some("/lib64/ld".to_owned());
-        let found = findings(&[("usr/bin/tool", program), hidden()]);
+        let found = findings(&[("usr/bin/tool", program.clone()), hidden()]);
         assert_eq!(found[0].0, Severity::Error, "{found:?}");
+        program.needed = vec!["libuser.so".to_owned()];
+        let found = findings(&[("usr/bin/tool", program), user(), hidden()]);
+        assert_eq!(found[0].0, Severity::Warning, "{found:?}");
     }
 
     #[test]
