@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::{Result, anyhow};
 use assembler::{Image, Meta};
-use layer::{Compression, Context};
+use layer::{Compression, Context, Layer};
 use lock::{LayerName, Lock};
 use store::{Fetcher, Places};
 
@@ -39,9 +39,29 @@ fn context(options: &BuildOptions, lock: &Lock, folder: &Path) -> Result<Context
     Ok(cx)
 }
 
+/// An image, the lock that it was made from at last, and what it was made with.
+pub struct Built {
+    pub cx: Context,
+    pub lock: Lock,
+    pub image: Image,
+}
+
 /// Builds the layers of an edition up to `up_to`. Where artifacts have vanished from every mirror, the
 /// lock is renewed as far as that needs, unless the options forbid it.
 pub fn image(edition: &str, up_to: LayerName, options: &BuildOptions) -> Result<Image> {
+    build(edition, up_to, options, assembler::assemble).map(|built| built.image)
+}
+
+/// How layers become an image.
+type Assemble = fn(&Context, Meta, &[Box<dyn Layer>]) -> assembler::Result<Image>;
+
+/// The same by `assemble`, with what it was made from and with.
+pub fn build(
+    edition: &str,
+    up_to: LayerName,
+    options: &BuildOptions,
+    assemble: Assemble,
+) -> Result<Built> {
     let path = place::edition(edition, "lock")?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut round = 0;
@@ -53,9 +73,12 @@ pub fn image(edition: &str, up_to: LayerName, options: &BuildOptions) -> Result<
             meta = meta.up_to(up_to)?;
         }
         let layers = assembler::layers(&lock, up_to)?;
-        let error = match assembler::assemble(&cx, meta, &layers) {
+        let error = match assemble(&cx, meta, &layers) {
             Err(error) if cx.fetcher.found_absent() && round < ROUNDS => error,
-            other => return Ok(other?),
+            other => {
+                let image = other?;
+                return Ok(Built { cx, lock, image });
+            }
         };
         round += 1;
         let gone = vanished::find(&cx, &lock)?;

@@ -5,6 +5,7 @@
 
 mod archive;
 mod build;
+mod check;
 mod edit;
 mod engine;
 mod image;
@@ -40,6 +41,7 @@ enum Verb {
     Run(run::Args),
     Lock(lock_verb::Args),
     Outdated(outdated::Args),
+    Check(check::Args),
     /// Adds packages to a layer of an edition, and locks it.
     Add(edit::Args),
     /// Removes packages from a layer of an edition, and locks it.
@@ -55,6 +57,7 @@ fn main() -> std::process::ExitCode {
         Verb::Run(args) => run::run(&args),
         Verb::Lock(args) => lock_verb::run(&args),
         Verb::Outdated(args) => outdated::run(&args),
+        Verb::Check(args) => check::run(&args),
         Verb::Add(args) => edit::add(&args),
         Verb::Remove(args) => edit::remove(&args),
     };

@@ -39,6 +39,7 @@ fn verb(kind: TaskKind) -> &'static str {
         TaskKind::Configure => "configuring",
         TaskKind::Assemble => "writing",
         TaskKind::Ask => "asking",
+        TaskKind::Check => "checking",
         _ => "working on",
     }
 }

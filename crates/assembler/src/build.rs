@@ -18,6 +18,17 @@ use crate::{Error, Image, Meta, Result, ownership};
 /// The error of the layer that failed first; the others are stopped, and waited for. A path that two
 /// parts have with different contents. See [`Error`].
 pub fn assemble(cx: &Context, meta: Meta, layers: &[Box<dyn Layer>]) -> Result<Image> {
+    let image = assemble_disputed(cx, meta, layers)?;
+    ownership::check(cx, image.parts())?;
+    Ok(image)
+}
+
+/// The same for whoever looks into the image and not out of it: two parts may have different contents at
+/// one path.
+///
+/// # Errors
+/// As [`assemble`], but for such paths.
+pub fn assemble_disputed(cx: &Context, meta: Meta, layers: &[Box<dyn Layer>]) -> Result<Image> {
     let cx = &cx.stoppable();
     // Whether it only follows from another, and what.
     let failed = Mutex::new(None::<(bool, Error)>);
@@ -54,6 +65,5 @@ pub fn assemble(cx: &Context, meta: Meta, layers: &[Box<dyn Layer>]) -> Result<I
         })
     });
     let blobs: Vec<LayerBlob> = named.collect::<Result<_>>()?;
-    ownership::check(cx, blobs.iter().flat_map(|layer| &layer.parts))?;
     Image::new(meta, blobs)
 }

@@ -18,7 +18,7 @@ mod ocipkg_traits;
 mod ownership;
 
 pub use archive::{write_archive, write_plain_archive};
-pub use build::assemble;
+pub use build::{assemble, assemble_disputed};
 pub use edition::layers;
 pub use error::{Error, Result};
 pub use forecast::{PlannedPart, forecast, is_lacking, rebuilt, to_fetch};

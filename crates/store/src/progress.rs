@@ -29,6 +29,8 @@ pub enum TaskKind {
     Assemble,
     /// Questions to an index.
     Ask,
+    /// A look into a finished image.
+    Check,
 }
 
 /// A piece of work that takes a while.

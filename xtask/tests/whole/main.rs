@@ -7,6 +7,7 @@
 //! neither has them the tests say so and do nothing.
 #![allow(clippy::unwrap_used)] // helpers outside of #[test] functions
 
+mod check;
 mod determinism;
 mod downloads;
 mod edition;
@@ -23,6 +24,8 @@ mod small_lock;
 mod stores;
 mod together;
 mod user;
+#[path = "../../../crates/zip/tests/making/mod.rs"]
+mod zips;
 
 use std::io::Write;
 
