@@ -35,8 +35,10 @@ SECONDS = 60  # for one import
 
 
 def main(arguments):
-    yield_to_others()
     given = [word.split("=")[0] for word in arguments]
+    # ComfyUI ends where a kernel that it is told to take does not import: then the reason shall stand above that.
+    if not {"--use-sage-attention", "--use-flash-attention"}.intersection(given):
+        yield_to_others()
     known = text_of(FLAGS)
     rows = []
 
