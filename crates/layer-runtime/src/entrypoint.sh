@@ -30,7 +30,8 @@ cd "$base"
 set -- ${CLI_ARGS:-} "$@"
 
 if [ "${STRATA_ATTENTION_CHECK:-on}" != off ]; then
-    python3 -P -B /runner-scripts/attention.py "$@" &
+    # Nobody's child, so that an init waits for it where there is one.
+    (python3 -P -B /runner-scripts/attention.py "$@" &)
 fi
 
 exec python3 /opt/comfyui/main.py \
