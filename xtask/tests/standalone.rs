@@ -249,3 +249,46 @@ fn without_the_gil_wheels_are_those_of_its_own_abi() {
         "{said}"
     );
 }
+
+/// `slim-py314t` as it stands, with a stand-in for its archive and without ComfyUI's repository.
+#[test]
+fn slim_without_the_gil_resolves_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let editions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../editions");
+    for name in ["starter.toml", "slim.toml", "slim-py314t.toml"] {
+        fs::copy(editions.join(name), folder.join(name)).unwrap();
+    }
+    let archive = standin::layout(folder, "3.14.7", true);
+    let text = format!(
+        "extends = \"slim-py314t\"\n\n[python]\narchive = \"file://{}\"\nsha256 = \"{}\"\n\n\
+         [layer.comfy.remove]\nsource = [\"ComfyUI\"]\n",
+        archive.display(),
+        Sha256(sha2::Sha256::digest(fs::read(&archive).unwrap()).into()),
+    );
+    fs::write(folder.join("small.toml"), text).unwrap();
+    let Some(free) = lock(folder) else {
+        return;
+    };
+    assert_eq!(free.python.tag, "cp314t");
+    assert_eq!(free.image.env.get("PYTHON_GIL").unwrap(), "0");
+    let python = |deb: &&lock::Deb| deb.name.starts_with("python3");
+    assert!(!free.debs.iter().any(|deb| python(&deb)), "{:?}", free.debs);
+    // Every package of `slim` is there, each in a wheel for this interpreter or for any.
+    let slim = Lock::read(&editions.join("slim.lock")).unwrap();
+    let names: Vec<_> = free.wheels.iter().map(|wheel| &wheel.name).collect();
+    for wheel in &slim.wheels {
+        assert!(names.contains(&&wheel.name), "{} is left out", wheel.name);
+    }
+    let foreign = |wheel: &&lock::Wheel| {
+        let tags = wheel.filename.trim_end_matches(".whl").rsplit('-').nth(1);
+        !matches!(tags, Some("none" | "cp314t"))
+    };
+    let foreign: Vec<_> = free.wheels.iter().filter(foreign).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+    let compiled = free
+        .wheels
+        .iter()
+        .filter(|one| one.filename.contains("cp314t-"));
+    assert!(compiled.count() > 25);
+}

@@ -32,9 +32,16 @@ done
 cd "$base"
 # CLI_ARGS is a list of words on purpose.
 # shellcheck disable=SC2086
+set -- ${CLI_ARGS:-} "$@"
+
+if [ "${STRATA_ATTENTION_CHECK:-on}" != off ]; then
+    # Nobody's child, so that an init waits for it where there is one.
+    (python3 -P -B /runner-scripts/attention.py "$@" &)
+fi
+
 exec python3 /opt/comfyui/main.py \
     --listen 0.0.0.0 --port 8188 \
     --base-directory "$base" \
     --database-url "sqlite:///$base/user/comfyui.db" \
     --extra-model-paths-config /runner-scripts/bundled-nodes.yaml \
-    ${CLI_ARGS:-} "$@"
+    "$@"

@@ -1,8 +1,10 @@
-//! Layer 6: the entrypoint, the base directory, pip's constraints, and the image's config.
+//! Layer 6: the entrypoint, the base directory, pip's constraints, the check of the kernels, and the
+//! image's config.
 //!
 //! Small files that this crate brings itself; they change when this crate or the lock does.
 
 mod constraints;
+mod kernels;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -31,6 +33,7 @@ pub fn build() -> Result<LayerBlob> {
 }
 
 const ENTRYPOINT: &str = "/runner-scripts/entrypoint.sh";
+const ATTENTION: &str = "/runner-scripts/attention.py";
 const HEALTH: &str = "/runner-scripts/health.py";
 const NODES: &str = "/runner-scripts/bundled-nodes.yaml";
 /// Any user must be able to write here, as in /tmp: `--user` takes any number.
@@ -55,12 +58,14 @@ impl Runtime {
         Ok(Self { lock: lock.clone() })
     }
 
-    fn files(&self) -> [(&'static str, String, bool); 4] {
+    fn files(&self) -> [(&'static str, String, bool); 6] {
         [
             (ENTRYPOINT, include_str!("entrypoint.sh").to_owned(), true),
+            (ATTENTION, include_str!("attention.py").to_owned(), true),
             (HEALTH, include_str!("health.py").to_owned(), true),
             (NODES, include_str!("bundled-nodes.yaml").to_owned(), false),
             (constraints::PLACE, constraints::text(&self.lock), false),
+            (kernels::PLACE, kernels::text(&self.lock), false),
         ]
     }
 }
