@@ -31,7 +31,7 @@ const PATHS: usize = 3;
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
-    after_help = "Examples:\n  cargo xtask check\n  cargo xtask check seed-list --no-imports\n  \
+    after_help = "Examples:\n  cargo xtask check\n  cargo xtask check megapak --no-imports\n  \
                   cargo xtask check --only libraries --only imports\n  \
                   cargo xtask check --json | jq '.findings[] | select(.severity == \"error\")'"
 )]

@@ -49,7 +49,7 @@ pub struct LockOptions {
     #[arg(long)]
     offline: bool,
     /// Leave packages that are built from source unbuilt where the lock has no wheel of them yet; `image` wants
-    /// them built.
+    /// them built. Those from git are built in any case.
     #[arg(long)]
     no_build: bool,
     /// The store's folder [default: STRATA_STORE, else the user's cache folder].

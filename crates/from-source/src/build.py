@@ -32,9 +32,12 @@ for part in filter(None, path.split(".")):
 
 ask = getattr(backend, "get_requires_for_build_wheel", lambda settings: [])
 for line in ask(None):
-    wanted = re.match(r"[A-Za-z0-9._-]+", line)[0]
+    wanted = re.match(r"[A-Za-z0-9._-]+", line.strip())
+    # One with a marker may be for another platform: the build itself will tell.
+    if not wanted or ";" in line:
+        continue
     try:
-        importlib.metadata.distribution(wanted)
+        importlib.metadata.distribution(wanted[0])
     except importlib.metadata.PackageNotFoundError:
         sys.exit(f"it wants {line!r} while it is built, beside what its pyproject.toml names")
 

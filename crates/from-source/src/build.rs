@@ -12,7 +12,7 @@ use store::{ProgressTask, TaskKind};
 use crate::{
     Error, Result,
     error::io,
-    room::{EPOCH, ROOM, Room, TOOLS, system},
+    room::{EPOCH, ROOM, Room, TOOLS, system, variables},
 };
 
 /// What the interpreter runs.
@@ -49,7 +49,7 @@ pub(crate) fn build(cx: &Context, lock: &Lock, sdist: &Sdist) -> Result<Built> {
         let interpreter = Interpreter::from_lock(cx, lock)?;
         sandbox = sandbox.bind_read_only(interpreter.root().join("usr/local"), "/usr/local");
     }
-    for (name, value) in &sdist.environment {
+    for (name, value) in variables(lock, sdist) {
         sandbox = sandbox.env(name, value);
     }
     let out = format!("{ROOM}/out");
@@ -63,11 +63,19 @@ pub(crate) fn build(cx: &Context, lock: &Lock, sdist: &Sdist) -> Result<Built> {
     task.done();
     let out = room.folder().join("out");
     let mut names = Vec::new();
-    for entry in fs::read_dir(&out).map_err(io(&out))? {
-        names.push(entry.map_err(io(&out))?.file_name());
+    // What the build left may lead anywhere: only what really lies there is looked at.
+    if fs::symlink_metadata(&out).map_err(io(&out))?.is_dir() {
+        for entry in fs::read_dir(&out).map_err(io(&out))? {
+            names.push(entry.map_err(io(&out))?.file_name());
+        }
     }
+    let is_wheel = |name: &std::ffi::OsString| {
+        let file = fs::symlink_metadata(out.join(name));
+        name.to_str().is_some_and(|name| name.ends_with(".whl"))
+            && file.is_ok_and(|file| file.is_file())
+    };
     match names.as_slice() {
-        [name] if name.to_string_lossy().ends_with(".whl") => Ok(Built {
+        [name] if is_wheel(name) => Ok(Built {
             filename: name.to_string_lossy().into_owned(),
             path: out.join(name),
             _room: room,

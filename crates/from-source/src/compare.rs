@@ -1,10 +1,10 @@
 //! Where two wheels differ.
 
-use std::{collections::BTreeMap, fmt::Write, path::Path};
+use std::{collections::BTreeMap, fmt::Write, fs::File, path::Path};
 
 use zip_reader::ZipFile;
 
-use crate::Result;
+use crate::{Result, error::io};
 
 /// No file is compared byte by byte beyond this.
 const LARGEST: u64 = 1 << 30;
@@ -47,17 +47,24 @@ pub(crate) fn by_file(
     shortened(lines)
 }
 
-/// Where two wheels of one build differ, byte by byte; `None` if they are the same files.
+/// Where two wheels of one build differ, byte by byte; `None` if they do not.
 pub(crate) fn by_byte(one: &Path, other: &Path) -> Result<Option<String>> {
-    let (first, second) = (ZipFile::open(one)?, ZipFile::open(other)?);
-    let find = |path: &str| {
-        let mut entries = second.entries().iter();
-        entries.position(|entry| entry.path.to_string() == path)
+    let hash = |path: &Path| {
+        let hashed = File::open(path).and_then(|mut file| store::sha256(&mut file));
+        hashed.map_err(io(path))
     };
+    if hash(one)? == hash(other)? {
+        return Ok(None);
+    }
+    let (first, second) = (ZipFile::open(one)?, ZipFile::open(other)?);
+    let twins = second.entries().iter().enumerate();
+    let mut twins: BTreeMap<String, usize> = twins
+        .map(|(at, entry)| (entry.path.to_string(), at))
+        .collect();
     let mut lines = Vec::new();
     for (index, entry) in first.entries().iter().enumerate() {
         let path = entry.path.to_string();
-        let Some(twin) = find(&path) else {
+        let Some(twin) = twins.remove(&path) else {
             lines.push(format!("{path}: in one of two builds only"));
             continue;
         };
@@ -68,7 +75,12 @@ pub(crate) fn by_byte(one: &Path, other: &Path) -> Result<Option<String>> {
         let same = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
         lines.push(format!("{path}: from byte {same} on"));
     }
-    Ok((!lines.is_empty()).then(|| shortened(lines)))
+    let more = twins.keys();
+    lines.extend(more.map(|path| format!("{path}: in one of two builds only")));
+    if lines.is_empty() {
+        lines.push("the zip's own records (order, times, modes, compression)".to_owned());
+    }
+    Ok(Some(shortened(lines)))
 }
 
 fn shortened(lines: Vec<String>) -> String {
@@ -122,7 +134,10 @@ mod tests {
         assert!(text.contains("d: only in the one built here"), "{text}");
         let text = by_byte(&one, &other).unwrap().unwrap();
         assert!(text.contains("b: from byte 2 on"), "{text}");
-        assert!(text.contains("c: in one of two builds only"), "{text}");
+        for path in ["c", "d"] {
+            let said = format!("{path}: in one of two builds only");
+            assert!(text.contains(&said), "{text}");
+        }
         assert!(!text.contains("a:"), "{text}");
         assert_eq!(by_byte(&one, &one).unwrap(), None);
         let same = files(&one).unwrap();

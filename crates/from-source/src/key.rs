@@ -5,8 +5,9 @@ use store::{Key, KeyBuilder};
 
 use crate::{Error, Result, room};
 
-/// Version of everything here that shapes what a build sees.
-const FORMAT: &str = "strata wheel from source 1";
+/// Version of all that shapes what a build sees: this crate, how `wheel` installs, how archives and git become
+/// trees, and `python`'s `spread` and `cuda_links`.
+const FORMAT: &str = "strata wheel from source 2";
 
 /// What building `sdist` depends on: source, tools, variables, the system below and the interpreter. Not
 /// what comes of it.
@@ -26,7 +27,9 @@ pub fn build_key(lock: &Lock, sdist: &Sdist) -> Result<Key> {
         .field("version", &lock.python.version)
         .key("system", &room::system(lock, sdist).0);
     if let Some(file) = &sdist.file {
-        key.field("sdist", file.sha256.0);
+        // The name says which kind of archive it is.
+        key.field("sdist", file.sha256.0)
+            .field("filename", &file.filename);
     }
     if let Some(git) = sdist.tree(room::SOURCE) {
         key.key("git", &git::recipe_key(&git));
@@ -37,7 +40,8 @@ pub fn build_key(lock: &Lock, sdist: &Sdist) -> Result<Key> {
             .ok_or_else(|| Error::Requirement(id.clone()))?;
         key.field("tool", wheel.sha256.0);
     }
-    for (name, value) in &sdist.environment {
+    key.field("nvcc", python::NVCC_HEADER);
+    for (name, value) in room::variables(lock, sdist) {
         key.field("variable", name).field("value", value);
     }
     Ok(key.finish())

@@ -23,4 +23,4 @@ mod wheel;
 
 pub use error::{Error, OtherWheel, Result};
 pub use key::build_key;
-pub use wheel::{complete, make, wheel};
+pub use wheel::{complete, known, make, wheel};

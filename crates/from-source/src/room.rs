@@ -2,6 +2,7 @@
 //! folder of the store that the sandbox shows at `/tmp/strata`.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -9,7 +10,7 @@ use std::{
 use debian::System;
 use layer::{Context, EntryPath, Tree};
 use lock::{LayerName, Lock, Sdist, Source, SourceKind};
-use python::{cuda_links, spread};
+use python::{cuda_links, has_nvcc, nvcc_env, nvcc_header, spread};
 use store::{Key, Scratch};
 use wheel::{Scheme, Wheel};
 
@@ -23,6 +24,28 @@ pub(crate) const SOURCE: &str = "/tmp/strata/source";
 pub(crate) const TOOLS: &str = "/tmp/strata/tools";
 /// Seconds since 1970 UTC: of every file of the source, and `SOURCE_DATE_EPOCH`. The first that a zip has.
 pub(crate) const EPOCH: i64 = layer::MTIME as i64;
+
+/// In front of the system's headers for nvcc, where it is among the tools.
+const HEADERS: &str = "/tmp/strata/tools/nvcc";
+
+/// The variables of a build: what the lock says, on top of what nvcc needs where it is among the tools.
+pub(crate) fn variables(lock: &Lock, sdist: &Sdist) -> BTreeMap<String, String> {
+    let wheels: Vec<_> = sdist
+        .requires
+        .iter()
+        .filter_map(|id| lock.required(id))
+        .collect();
+    let nvcc = match has_nvcc(wheels.iter()) {
+        true => nvcc_env(lock, HEADERS),
+        false => Vec::new(),
+    };
+    let mut variables: BTreeMap<String, String> = nvcc
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    variables.extend(sdist.environment.clone());
+    variables
+}
 
 /// The key of the system that a package is built on, and the layer whose stage it is: its own, or the
 /// interpreter's if that is higher.
@@ -55,6 +78,10 @@ impl Room {
             .collect();
         let tools = EntryPath::from_absolute(TOOLS)
             .map_err(|error| Box::new(layer::Error::step(TOOLS, error)))?;
+        if has_nvcc(wheels.iter()) {
+            tree.insert(nvcc_header(HEADERS).map_err(Box::new)?)
+                .map_err(Box::new)?;
+        }
         for link in cuda_links(&tools, wheels.iter()) {
             if tree.get(link.path.as_bytes()).is_none() {
                 tree.insert(link).map_err(Box::new)?;
@@ -145,9 +172,7 @@ fn tool(cx: &Context, lock: &Lock, id: &str, tree: &mut Tree) -> Result<()> {
         ..lock.python.clone()
     });
     let wheel = Wheel::open(&path, &locked).map_err(bad)?;
-    let install = wheel
-        .plan(&scheme.map_err(bad)?, &lock.owners, false)
-        .map_err(bad)?;
+    let install = wheel.plan(&scheme.map_err(bad)?, &[], false).map_err(bad)?;
     for entry in install.into_tree(Vec::new()).map_err(bad)? {
         // Two wheels may have the same file; the first by name keeps it, as in the image.
         match tree.get(entry.path.as_bytes()) {

@@ -20,8 +20,9 @@ use crate::{
 
 /// The store's kind for wheels that were built.
 const KIND: &str = "wheel-from-source";
-/// … and for those that are not the lock's.
+/// … and for those that are not the lock's, and were built to be compared.
 const OTHER: &str = "wheel-from-source-other";
+const TWIN: &str = "wheel-from-source-twin";
 
 /// Beside a wheel in the store: what it is called.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,20 +40,43 @@ pub fn wheel(cx: &Context, lock: &Lock, sdist: &Sdist) -> Result<PathBuf> {
     let expected = sdist.wheel.as_ref().ok_or(Error::NotBuilt)?;
     let key = build_key(lock, sdist)?;
     let _once = cx.store.lock(KIND, &key)?;
-    if let Some((path, record)) = stored(cx, &key)? {
-        if record.sha256 == expected.sha256 {
-            return Ok(path);
-        }
-        let kept = path.clone();
-        return Err(other(cx, lock, sdist, expected, &record, &path, kept));
+    let found = stored(cx, &key)?;
+    if let Some((path, _)) = found
+        .as_ref()
+        .filter(|(_, record)| record.sha256 == expected.sha256)
+    {
+        return Ok(path.clone());
     }
     let built = build(cx, lock, sdist)?;
-    let record = record(&built.filename, &built.path)?;
-    if record.sha256 == expected.sha256 {
-        return keep(cx, KIND, &key, &built.path, &record);
+    let made = record(&built.filename, &built.path)?;
+    if made.sha256 == expected.sha256 {
+        return keep(cx, KIND, &key, &built.path, &made);
     }
-    let kept = keep(cx, OTHER, &key, &built.path, &record)?;
-    Err(other(cx, lock, sdist, expected, &record, &built.path, kept))
+    // One more, to tell whether it is the same every time here.
+    let first = match found {
+        Some((path, _)) => Ok(path),
+        None => build(cx, lock, sdist).and_then(|twin| {
+            keep(
+                cx,
+                TWIN,
+                &key,
+                &twin.path,
+                &record(&twin.filename, &twin.path)?,
+            )
+        }),
+    };
+    let kept = keep(cx, OTHER, &key, &built.path, &made)?;
+    let differences = first
+        .and_then(|first| differences(expected, &built.path, &first))
+        .unwrap_or_else(|error| format!("they could not be compared: {error}"));
+    Err(Error::Other(Box::new(OtherWheel {
+        package: sdist.name.clone(),
+        filename: made.filename,
+        found: made.sha256,
+        expected: expected.sha256,
+        differences,
+        kept,
+    })))
 }
 
 /// What comes of a package, for a lock that does not say yet, and the wheel as a file in the store. With
@@ -78,7 +102,28 @@ pub fn make(cx: &Context, lock: &Lock, sdist: &Sdist, anew: bool) -> Result<(Bui
         sha256: record.sha256,
         files: files(&path)?,
     };
+    fits(sdist, &wheel, &path)?;
     Ok((wheel, path))
+}
+
+/// Whether a wheel is of the package, in the version that the lock has, and well formed: else it would be locked
+/// and refused by a build.
+fn fits(sdist: &Sdist, wheel: &BuiltWheel, path: &Path) -> Result<()> {
+    let mut built = sdist.clone();
+    if built.version.is_empty() {
+        // Of a package from git only its wheel knows it (PEP 427: NAME-VERSION-…).
+        let version = wheel.filename.split('-').nth(1).unwrap_or_default();
+        version.clone_into(&mut built.version);
+    }
+    built.wheel = Some(wheel.clone());
+    let Some(expected) = built.built() else {
+        return Ok(());
+    };
+    let opened = wheel::Wheel::open(path, &expected);
+    opened.map(drop).map_err(|source| Error::Wheel {
+        file: wheel.filename.clone(),
+        source: Box::new(source),
+    })
 }
 
 /// Says in a lock what comes of each package that is built from source: as an earlier lock has it, as long
@@ -101,10 +146,8 @@ pub fn complete(
         }
         let named = |error| (sdist.shown(), Box::new(error));
         let again = anew(&sdist.name);
-        let known = match before.filter(|_| !again) {
-            Some(before) => known(before, lock, sdist).map_err(named)?,
-            None => None,
-        };
+        let before = before.filter(|_| !again);
+        let known = before.and_then(|before| known(before, lock, sdist));
         let wheel = match known {
             None if build => Some(make(cx, lock, sdist, again).map_err(named)?.0),
             known => known,
@@ -115,13 +158,12 @@ pub fn complete(
 }
 
 /// What an earlier lock says of a package that is built the same way.
-fn known(before: &Lock, lock: &Lock, sdist: &Sdist) -> Result<Option<BuiltWheel>> {
-    let old = before.sdists.iter().find(|old| old.name == sdist.name);
-    let Some((old, wheel)) = old.and_then(|old| Some((old, old.wheel.as_ref()?))) else {
-        return Ok(None);
-    };
-    let same = build_key(before, old)? == build_key(lock, sdist)?;
-    Ok(same.then(|| wheel.clone()))
+pub fn known(before: &Lock, lock: &Lock, sdist: &Sdist) -> Option<BuiltWheel> {
+    let old = before.sdists.iter().find(|old| old.name == sdist.name)?;
+    let wheel = old.wheel.as_ref()?;
+    // A key that cannot be made is nobody's.
+    let same = build_key(before, old).ok()? == build_key(lock, sdist).ok()?;
+    same.then(|| wheel.clone())
 }
 
 fn record(filename: &str, path: &Path) -> Result<Record> {
@@ -155,39 +197,13 @@ fn keep(cx: &Context, kind: &str, key: &Key, from: &Path, record: &Record) -> Re
     Ok(path)
 }
 
-/// The error for a wheel that is not the lock's. It is built once more, to tell whether it is the same every
-/// time here.
-fn other(
-    cx: &Context,
-    lock: &Lock,
-    sdist: &Sdist,
-    expected: &BuiltWheel,
-    record: &Record,
-    path: &Path,
-    kept: PathBuf,
-) -> Error {
-    let compared = || -> Result<String> {
-        let differences = by_file(&expected.files, &files(path)?);
-        let again = build(cx, lock, sdist)?;
-        Ok(match by_byte(path, &again.path)? {
-            Some(bytes) => format!(
-                "against the lock's:\n{differences}\nit is another one every time; between two builds here:\n{bytes}"
-            ),
-            None => format!(
-                "against the lock's:\n{differences}\ntwo builds here have the same files: what differs comes from \
-                 the machine, such as its processor"
-            ),
-        })
+/// How a wheel that is not the lock's differs from that, and from another one that was built here.
+fn differences(expected: &BuiltWheel, built: &Path, first: &Path) -> Result<String> {
+    let against = by_file(&expected.files, &files(built)?);
+    let said = match by_byte(built, first)? {
+        Some(bytes) => format!("it is another one every time; between two builds here:\n{bytes}"),
+        None => "two builds here give the same: what differs comes from the machine, such as its processor"
+            .to_owned(),
     };
-    match compared() {
-        Ok(differences) => Error::Other(Box::new(OtherWheel {
-            package: sdist.name.clone(),
-            filename: record.filename.clone(),
-            found: record.sha256,
-            expected: expected.sha256,
-            differences,
-            kept,
-        })),
-        Err(error) => error,
-    }
+    Ok(format!("against the lock's:\n{against}\n{said}"))
 }

@@ -147,7 +147,7 @@ impl Lock {
         let is = |wheel: &&Wheel| wheel.name == name && wheel.version == version;
         let tool = self.tools.iter().find(|tool| tool.id() == id);
         let wheel = self.wheels.iter().find(is).cloned();
-        wheel.or_else(|| tool.map(Tool::wheel))
+        tool.map(Tool::wheel).or(wheel)
     }
 
     /// Packages of `layer` that are built from source, in the lock's order.

@@ -49,11 +49,21 @@ pub(crate) fn from_git(
         let mut lock = system.clone();
         lock.tools.clone_from(&tools);
         let anew = with.update.is_named(&line.name);
-        let (wheel, path) =
-            from_source::make(&cx, &lock, &sdist, anew).map_err(|source| Error::FromSource {
-                package: line.name.clone(),
-                source: Box::new(source),
-            })?;
+        let failed = |source| Error::FromSource {
+            package: line.name.clone(),
+            source: Box::new(source),
+        };
+        // What the earlier lock says of the same build holds here too.
+        let before = with.kept.whole.as_ref().filter(|_| !anew);
+        let known = before.and_then(|before| from_source::known(before, &lock, &sdist));
+        let (wheel, path) = match known {
+            Some(wheel) => {
+                sdist.wheel = Some(wheel.clone());
+                let path = from_source::wheel(&cx, &lock, &sdist).map_err(failed)?;
+                (wheel, path)
+            }
+            None => from_source::make(&cx, &lock, &sdist, anew).map_err(failed)?,
+        };
         // PEP 427: NAME-VERSION-….whl
         if let Some(version) = wheel.filename.split('-').nth(1) {
             version.clone_into(&mut sdist.version);
@@ -173,7 +183,10 @@ fn source(
         }
         _ => None,
     };
-    let tools = python.tools(&line.name, pyproject.as_deref(), &with.kept.python)?;
+    // The image's versions are not known yet: those of the earlier lock stand for them.
+    let mut versions = with.kept.python.clone();
+    versions.retain(|name, _| !with.update.has(name));
+    let tools = python.tools(&line.name, pyproject.as_deref(), &versions)?;
     let sdist = Sdist {
         layer,
         name: line.name.clone(),

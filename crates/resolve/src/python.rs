@@ -157,8 +157,12 @@ impl<'p> Python<'p> {
                 if placed.insert(name.clone()) {
                     let requested = requested.contains(name.as_str());
                     if let Some(package) = self.from_git.get(&name) {
-                        let sdist = package.sdist.clone();
-                        sdists.push(Sdist { layer, ..sdist });
+                        let mut sdist = package.sdist.clone();
+                        if sdist.layer != layer {
+                            // Lower, on another system: it is built there.
+                            (sdist.layer, sdist.wheel) = (layer, None);
+                        }
+                        sdists.push(sdist);
                         continue;
                     }
                     match wheel.filename.ends_with(".whl") {

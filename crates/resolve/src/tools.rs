@@ -38,7 +38,8 @@ pub(crate) struct Tools {
 
 impl Python<'_> {
     /// The tools of a package: what the edition's `[build.NAME]` says, else what the package's own
-    /// `pyproject.toml` does. Versions that the earlier lock has for it stay, then those of `versions`.
+    /// `pyproject.toml` does. At `versions`, those of the image, where they will do; else at what the earlier lock
+    /// has for it.
     ///
     /// # Errors
     /// See [`Error`].
@@ -64,7 +65,10 @@ impl Python<'_> {
         let pairs = kept
             .flat_map(|old| &old.requires)
             .filter_map(|id| id.split_once("=="));
-        keep.extend(pairs.map(|(name, version)| (name.to_owned(), version.to_owned())));
+        for (name, version) in pairs {
+            keep.entry(name.to_owned())
+                .or_insert_with(|| version.to_owned());
+        }
         let found = self.ask(Question {
             requirements: &requirements,
             constraints: &[],
@@ -123,11 +127,7 @@ impl Python<'_> {
             sdist.environment = self.variables(&sdist.name);
             all.extend(tools.tools);
         }
-        let of_layers: BTreeSet<String> = wheels
-            .iter()
-            .map(|wheel| format!("{}=={}", wheel.name, wheel.version))
-            .collect();
-        all.retain(|tool| !of_layers.contains(&tool.id()));
+        all.retain(|tool| !wheels.iter().any(|wheel| wheel.sha256 == tool.sha256));
         Ok(all.into_iter().collect())
     }
 
