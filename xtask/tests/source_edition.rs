@@ -228,4 +228,7 @@ fn a_package_from_git_is_built_to_know_what_it_needs() {
     for words in ["our-package: building its wheel failed", "no such luck"] {
         assert!(said.contains(words), "{words}: {said}");
     }
+    let log = said.split("is kept in ").nth(1).unwrap();
+    let log = log.split("; what").next().unwrap();
+    assert!(fs::read_to_string(log).unwrap().contains("no such luck"));
 }

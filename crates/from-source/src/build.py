@@ -1,16 +1,33 @@
 """Builds one wheel as PEP 517 says: the folder with the package, then the folder for the wheel."""
 
+import atexit
 import importlib
 import importlib.metadata
 import os
 import re
 import site
+import subprocess
 import sys
 import tomllib
 
 package, out, tools = sys.argv[1:]
-# What a build prints is for people; the caller looks at the folder.
-os.dup2(2, 1)
+# What a build prints is for people: all of it goes to a file beside the folder for the wheel, and on to the caller.
+tee = subprocess.Popen(["tee", out + ".log"], stdin=subprocess.PIPE, stdout=2)
+for stream in 1, 2:
+    os.dup2(tee.stdin.fileno(), stream)
+
+
+def drain():
+    """Lets the last words through."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    tee.stdin.close()
+    for stream in 1, 2:
+        os.close(stream)
+    tee.wait()
+
+
+atexit.register(drain)
 # With its .pth files, which PYTHONPATH alone does not read.
 site.addsitedir(tools)
 os.chdir(package)

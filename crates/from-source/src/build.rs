@@ -1,6 +1,9 @@
 //! One build: the room, the sandbox, the wheel that is left.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use debian::System;
 use layer::Context;
@@ -12,11 +15,15 @@ use store::{ProgressTask, TaskKind};
 use crate::{
     Error, Result,
     error::io,
+    key::build_key,
     room::{EPOCH, ROOM, Room, TOOLS, system, variables},
 };
 
 /// What the interpreter runs.
 pub(crate) const PROGRAM: &str = include_str!("build.py");
+
+/// The store's kind for what failed builds said.
+const LOG: &str = "wheel-from-source-log";
 
 /// A wheel that was just built, in a room that goes away with this value.
 #[derive(Debug)]
@@ -26,6 +33,17 @@ pub(crate) struct Built {
     /// Where it lies.
     pub(crate) path: PathBuf,
     _room: Room,
+}
+
+/// Keeps what a build said, which may be much; its path.
+fn keep_log(cx: &Context, lock: &Lock, sdist: &Sdist, log: &Path) -> Result<PathBuf> {
+    let mut writer = cx.store.file_writer(LOG, &build_key(lock, sdist)?)?;
+    // Only what really lies there.
+    if fs::symlink_metadata(log).is_ok_and(|log| log.is_file()) {
+        let mut file = fs::File::open(log).map_err(io(log))?;
+        std::io::copy(&mut file, &mut writer).map_err(io(log))?;
+    }
+    Ok(writer.commit()?)
 }
 
 /// Builds the wheel of a package.
@@ -54,12 +72,13 @@ pub(crate) fn build(cx: &Context, lock: &Lock, sdist: &Sdist) -> Result<Built> {
     }
     let out = format!("{ROOM}/out");
     let arguments = ["-s", "-P", "-c", PROGRAM, &room.package, &out, TOOLS];
-    sandbox
-        .run(&lock.python.interpreter, arguments, b"")
-        .map_err(|source| Error::Build {
+    if let Err(source) = sandbox.run(&lock.python.interpreter, arguments, b"") {
+        return Err(Error::Build {
             package: sdist.name.clone(),
             source,
-        })?;
+            log: keep_log(cx, lock, sdist, &room.folder().join("out.log"))?,
+        });
+    }
     task.done();
     let out = room.folder().join("out");
     let mut names = Vec::new();

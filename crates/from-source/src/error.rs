@@ -18,13 +18,17 @@ pub enum Error {
     /// The build failed.
     #[error(
         "building its wheel failed: {source}\n\
-         hint: what it needs while it is built can be named in the edition's [build.{package}]"
+         hint: all that it said is kept in {}; what it needs while it is built can be named in the edition's \
+         [build.{package}]",
+        log.display()
     )]
     Build {
         /// The package.
         package: String,
         /// What the sandbox said, with the build's last words.
         source: sandbox::Error,
+        /// The file with all that the build said.
+        log: PathBuf,
     },
     /// The build ended well and left something else than one wheel.
     #[error("building it left {found}, expected one wheel")]
