@@ -6,12 +6,13 @@ use anyhow::{Result, anyhow};
 use assembler::{Image, Meta};
 use layer::{Compression, Context, Layer};
 use lock::{LayerName, Lock};
-use store::{Fetcher, Places};
+use store::{Fetcher, Places, Progress};
 
 use crate::{
     options::{BuildOptions, Codec},
     place,
     progress::Bars,
+    timings::Timings,
     vanished,
 };
 
@@ -19,7 +20,12 @@ use crate::{
 const ROUNDS: usize = 3;
 
 /// The context that the options ask for, for a lock in a folder.
-fn context(options: &BuildOptions, lock: &Lock, folder: &Path) -> Result<Context> {
+fn context(
+    options: &BuildOptions,
+    lock: &Lock,
+    folder: &Path,
+    progress: Arc<dyn Progress>,
+) -> Result<Context> {
     let store = place::store(options.store.as_deref())?;
     let store = if options.no_reuse {
         store.anew()?
@@ -30,7 +36,7 @@ fn context(options: &BuildOptions, lock: &Lock, folder: &Path) -> Result<Context
     let places = resolve::with_snapshot(places, lock)?;
     let mut cx = Context::new(
         store,
-        Fetcher::new(places, Arc::new(Bars::new()), options.offline),
+        Fetcher::new(places, progress, options.offline),
     )?;
     cx.compression = match options.compression.unwrap_or(Codec::Zstd) {
         Codec::Zstd => Compression::zstd(options.level.unwrap_or(3))?,
@@ -64,10 +70,11 @@ pub fn build(
 ) -> Result<Built> {
     let path = place::edition(edition, "lock")?;
     let folder = path.parent().unwrap_or(Path::new("."));
+    let timings = Arc::new(Timings::new(Arc::new(Bars::new())));
     let mut round = 0;
     loop {
         let lock = Lock::read(&path)?;
-        let cx = context(options, &lock, folder)?;
+        let cx = context(options, &lock, folder, timings.clone())?;
         let mut meta = Meta::from_lock(&lock)?;
         if up_to != LayerName::Runtime {
             meta = meta.up_to(up_to)?;
@@ -77,6 +84,9 @@ pub fn build(
             Err(error) if cx.fetcher.found_absent() && round < ROUNDS => error,
             other => {
                 let image = other?;
+                if let Some(path) = &options.timings {
+                    timings.write(path)?;
+                }
                 return Ok(Built { cx, lock, image });
             }
         };

@@ -20,6 +20,7 @@ mod rebuilt;
 mod run;
 mod summary;
 mod table;
+mod timings;
 mod vanished;
 
 use clap::{Parser, Subcommand};

@@ -26,6 +26,9 @@ pub struct BuildOptions {
     /// The store's folder [default: STRATA_STORE, else the user's cache folder].
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
+    /// Write what took how long, as JSON, to this file.
+    #[arg(long, value_name = "FILE")]
+    pub timings: Option<PathBuf>,
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,

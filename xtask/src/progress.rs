@@ -31,7 +31,8 @@ impl Bars {
     }
 }
 
-fn verb(kind: TaskKind) -> &'static str {
+/// The word for a kind of work.
+pub fn verb(kind: TaskKind) -> &'static str {
     match kind {
         TaskKind::Fetch => "fetching",
         TaskKind::Build => "building",

@@ -10,7 +10,7 @@ use lock::Sha256;
 use serde::{Deserialize, Serialize};
 use store::Key;
 
-use crate::{Compression, Context, Plan, Result, build_parts};
+use crate::{Compression, Context, Plan, Result, build_parts, pipeline::Tar};
 
 /// A finished layer: one or more OCI layers ("parts") as files in the store, with what the layer
 /// adds to the image's config.
@@ -76,12 +76,22 @@ pub struct Part {
     /// The recipe key that it stands under.
     #[serde(skip, default = "Key::zero")]
     pub key: Key,
+    /// The key of its tar, whatever that is compressed with.
+    #[serde(skip, default = "Key::zero")]
+    pub tars: Key,
     /// Whether it was built now or found in the store, and why.
     #[serde(skip)]
     pub origin: PartOrigin,
 }
 
 impl Part {
+    pub(crate) fn tar(&self) -> Tar {
+        Tar {
+            diff_id: self.diff_id,
+            size: self.diff_size,
+        }
+    }
+
     /// The OCI media type of the blob.
     pub fn media_type(&self) -> &'static str {
         match self.compression {

@@ -1,15 +1,15 @@
 //! The two encodings of a part: zstd in independent frames, gzip in independent members.
 //!
-//! A part's tar is cut into chunks (see `frames`), each chunk becomes one frame (RFC 8878) or one
-//! member (RFC 1952), and their concatenation is the blob. Decoders of either format read it as
-//! one stream.
+//! A part's tar is cut into chunks (see `frames`). A chunk becomes one zstd frame (RFC 8878), or gzip
+//! members (RFC 1952; see `gzip`), and their concatenation is the blob. Decoders of either format
+//! read it as one stream.
 
 use std::{cell::RefCell, fmt};
 
 use serde::{Deserialize, Serialize};
 use store::KeyBuilder;
 
-use crate::{Error, Result};
+use crate::{Error, Result, frames::Chunk, gzip};
 
 /// How parts are compressed, and how hard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -20,9 +20,9 @@ pub enum Compression {
         /// The level.
         level: i32,
     },
-    /// gzip, levels 1 to 12 (libdeflate's).
+    /// gzip. What lies deflated in a wheel stays as it is.
     Gzip {
-        /// The level.
+        /// The level for the rest, 1 to 12 (libdeflate's).
         level: i32,
     },
 }
@@ -41,10 +41,6 @@ impl fmt::Display for Compression {
         }
     }
 }
-
-/// libdeflate has no call that tells its version, so the version that `libdeflate-sys` bundles is
-/// stated here; the golden test fails on the day that an update changes what it writes.
-const LIBDEFLATE: &str = "1.26";
 
 impl Compression {
     /// zstd at `level`.
@@ -84,48 +80,44 @@ impl Compression {
                 key.number("level", level as u64);
             }
             Self::Gzip { level } => {
-                key.field("codec", "gzip (libdeflate)");
-                key.field("codec version", LIBDEFLATE);
+                key.field("codec", "gzip (members, libdeflate)");
+                key.field("codec version", gzip::LIBDEFLATE);
                 key.number("level", level as u64);
             }
         }
     }
 
-    /// Compresses one chunk to a whole frame or member.
-    pub(crate) fn compress(self, chunk: &[u8]) -> Result<Vec<u8>> {
+    /// Whether files that lie deflated already are taken as they are.
+    pub(crate) fn takes_deflated(self) -> bool {
+        matches!(self, Self::Gzip { .. })
+    }
+
+    /// Compresses one chunk to a whole frame, or to members.
+    pub(crate) fn compress(self, chunk: &Chunk, out: &mut Vec<u8>) -> Result<()> {
+        let level = match self {
+            Self::Gzip { level } => return gzip::compress(level, chunk, out),
+            Self::Zstd { level } => level,
+        };
         let failed = |message: String| Error::Codec {
             codec: self.to_string(),
             message,
         };
-        match self {
-            Self::Zstd { level } => {
-                ZSTD.with_borrow_mut(|slot| {
-                    // One context a thread, made anew only when the level changes.
-                    if slot.as_ref().is_none_or(|(made_for, _)| *made_for != level) {
-                        let compressor = zstd::bulk::Compressor::new(level)
-                            .map_err(|error| failed(error.to_string()))?;
-                        *slot = Some((level, compressor));
-                    }
-                    match slot {
-                        Some((_, compressor)) => compressor
-                            .compress(chunk)
-                            .map_err(|error| failed(error.to_string())),
-                        None => Err(failed("no compressor".to_owned())),
-                    }
-                })
-            }
-            Self::Gzip { level } => {
-                let level = libdeflater::CompressionLvl::new(level)
-                    .map_err(|_| failed("no such level".to_owned()))?;
-                let mut compressor = libdeflater::Compressor::new(level);
-                let mut out = vec![0; compressor.gzip_compress_bound(chunk.len())];
-                let size = compressor
-                    .gzip_compress(chunk, &mut out)
+        ZSTD.with_borrow_mut(|slot| {
+            // One context a thread, made anew only when the level changes.
+            if slot.as_ref().is_none_or(|(made_for, _)| *made_for != level) {
+                let compressor = zstd::bulk::Compressor::new(level)
                     .map_err(|error| failed(error.to_string()))?;
-                out.truncate(size);
-                Ok(out)
+                *slot = Some((level, compressor));
             }
-        }
+            let Some((_, compressor)) = slot else {
+                return Err(failed("no compressor".to_owned()));
+            };
+            out.reserve(zstd::zstd_safe::compress_bound(chunk.plain.len()));
+            compressor
+                .compress_to_buffer(&chunk.plain, out)
+                .map(drop)
+                .map_err(|error| failed(error.to_string()))
+        })
     }
 }
 

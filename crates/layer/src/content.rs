@@ -22,6 +22,39 @@ pub trait Content: Send + Sync + fmt::Debug {
     /// # Errors
     /// A source that cannot be read or is not what it claims; or an error of `out`.
     fn copy_to(&self, out: &mut dyn Write) -> Result<(), BoxError>;
+
+    /// The same bytes as the deflate stream (RFC 1951) that they come of, where there is one.
+    fn deflated(&self) -> Option<&dyn Deflated> {
+        None
+    }
+}
+
+/// A content that lies deflated already: a gzip layer takes the stream as it is.
+pub trait Deflated {
+    /// The CRC-32 of the bytes.
+    fn crc32(&self) -> u32;
+
+    /// Gives all the bytes and all of the stream, each in order, verified: size and CRC-32 of the
+    /// bytes, and that the stream ends where its bytes end.
+    ///
+    /// # Errors
+    /// As [`Content::copy_to`].
+    fn copy(&self, out: &mut dyn DeflatedSink) -> Result<(), BoxError>;
+}
+
+/// Who takes a [`Deflated`] content.
+pub trait DeflatedSink {
+    /// Takes bytes of the content.
+    ///
+    /// # Errors
+    /// Its own.
+    fn plain(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Takes bytes of the stream.
+    ///
+    /// # Errors
+    /// Its own.
+    fn stream(&mut self, bytes: &[u8]) -> io::Result<()>;
 }
 
 impl Content for Vec<u8> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use store::{Fetcher, Progress, Store};
 
-use crate::{Compression, Error, Result, room::Room, slots::Slots};
+use crate::{Compression, Error, Result, buffers::Buffers, room::Room, slots::Slots};
 
 /// Everything that a build needs and that is not part of its recipe, except for the compression,
 /// which is part of every part's recipe key.
@@ -24,6 +24,7 @@ pub struct Context {
     pub(crate) pool: Arc<rayon::ThreadPool>,
     pub(crate) slots: Arc<Slots>,
     pub(crate) room: Room,
+    pub(crate) buffers: Arc<Buffers>,
 }
 
 impl Context {
@@ -33,7 +34,17 @@ impl Context {
     /// # Errors
     /// [`Error::Worker`] when the system gives no threads.
     pub fn new(store: Store, fetcher: Fetcher) -> Result<Self> {
+        Self::with_threads(store, fetcher, 0)
+    }
+
+    /// The same with a pool of `threads`; 0 is what [`Context::new`] takes. What comes out does not
+    /// depend on it.
+    ///
+    /// # Errors
+    /// As [`Context::new`].
+    pub fn with_threads(store: Store, fetcher: Fetcher, threads: usize) -> Result<Self> {
         let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
             .thread_name(|index| format!("strata-{index}"))
             .build()
             .map_err(|error| Error::Worker(format!("starting the thread pool: {error}")))?;
@@ -48,6 +59,7 @@ impl Context {
             pool: Arc::new(pool),
             slots,
             room: Room::default(),
+            buffers: Arc::default(),
         })
     }
 

@@ -3,7 +3,9 @@
 
 use std::io::Write;
 
+use lock::Sha256;
 use serde::{Deserialize, Serialize};
+use store::{Key, KeyBuilder, Store};
 
 use crate::{Entry, Error, Kind, Part, Result};
 
@@ -77,21 +79,25 @@ pub(crate) fn record(entry: &Entry, hash: Option<blake3::Hash>) -> FileRecord {
 
 /// The store's key of a part's index. The diff-id alone would not do: two parts of the same bytes
 /// may come from different packages.
-fn key(part: &Part) -> store::Key {
-    let mut key = store::KeyBuilder::new("strata index 2");
-    key.key("part", &part.key);
-    key.field("diff id", part.diff_id.0);
+fn key(tars: &Key, diff_id: &Sha256) -> Key {
+    let mut key = KeyBuilder::new("strata index 3");
+    key.key("tars", tars);
+    key.field("diff id", diff_id.0);
     key.finish()
 }
 
-pub(crate) fn write(store: &store::Store, part: &Part, files: &[FileRecord]) -> Result<()> {
+fn key_of(part: &Part) -> Key {
+    key(&part.tars, &part.diff_id)
+}
+
+pub(crate) fn write(store: &Store, part: &Part, files: &[FileRecord]) -> Result<()> {
     let failed = |message: String| Error::Codec {
         codec: "index".to_owned(),
         message,
     };
     let json = serde_json::to_vec(files).map_err(|error| failed(error.to_string()))?;
     let packed = zstd::bulk::compress(&json, 3).map_err(|error| failed(error.to_string()))?;
-    let mut out = store.file_writer(KIND, &key(part))?;
+    let mut out = store.file_writer(KIND, &key_of(part))?;
     out.write_all(&packed).map_err(|source| Error::Io {
         path: "the store's index".into(),
         source,
@@ -104,8 +110,8 @@ pub(crate) fn write(store: &store::Store, part: &Part, files: &[FileRecord]) -> 
 ///
 /// # Errors
 /// [`Error::Io`] when the store has no index for it, or a damaged one.
-pub fn read_index(store: &store::Store, part: &Part) -> Result<Vec<FileRecord>> {
-    let path = store.file_path(KIND, &key(part));
+pub fn read_index(store: &Store, part: &Part) -> Result<Vec<FileRecord>> {
+    let path = store.file_path(KIND, &key_of(part));
     let io = |source| Error::Io {
         path: path.clone(),
         source,
@@ -115,6 +121,6 @@ pub fn read_index(store: &store::Store, part: &Part) -> Result<Vec<FileRecord>> 
     serde_json::from_reader(std::io::BufReader::new(reader)).map_err(|error| io(error.into()))
 }
 
-pub(crate) fn exists(store: &store::Store, part: &Part) -> bool {
-    store.has_file(KIND, &key(part))
+pub(crate) fn exists(store: &Store, tars: &Key, diff_id: &Sha256) -> bool {
+    store.has_file(KIND, &key(tars, diff_id))
 }

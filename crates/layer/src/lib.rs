@@ -9,11 +9,13 @@
 //! What does not: any artifact format, any layer's recipe, OCI manifests.
 
 mod blob;
+mod buffers;
 mod codec;
 mod content;
 mod context;
 mod error;
 mod frames;
+mod gzip;
 mod index;
 mod parts;
 mod path;
@@ -25,7 +27,9 @@ mod tree;
 
 pub use blob::{ConfigPatch, HealthCheck, LayerBlob, Package, Part, PartOrigin, Rank};
 pub use codec::Compression;
-pub use content::{BoxError, Content, FileContent, copy_exact, read_small};
+pub use content::{
+    BoxError, Content, Deflated, DeflatedSink, FileContent, copy_exact, read_small,
+};
 pub use context::Context;
 pub use error::{Error, Result};
 pub use index::{FileKind, FileRecord, read_index};

@@ -12,7 +12,7 @@ use store::{Key, KeyBuilder, ProgressTask, TaskKind};
 
 use crate::{
     Context, Entry, Error, Part, PartOrigin, Rank, Result, Tree, index,
-    pipeline::write_part,
+    pipeline::{Tar, write_part},
     tar_form::{estimate, link_target},
 };
 
@@ -22,10 +22,13 @@ pub const PART_LIMIT: u64 = 600_000_000;
 
 /// Version of everything here that shapes a part's bytes: tar form, cuts, splitting. Change it
 /// whenever one of them changes.
-const FORMAT: &str = "strata part 1";
+const FORMAT: &str = "strata part 2";
 
 /// The store's kind for part records.
 const KIND: &str = "part";
+
+/// The store's kind for records of tars, whatever they are compressed with.
+const TARS: &str = "tars";
 
 /// How one part is made, or several where a tree is over the limit.
 pub struct Plan<'p> {
@@ -95,18 +98,35 @@ impl Plan<'_> {
     /// # Errors
     /// [`Error::Store`].
     pub fn known(&self, cx: &Context) -> Result<Option<Vec<Part>>> {
-        lookup(cx, &self.key(cx))
+        lookup(cx, &self.keys(cx))
     }
 
     /// The key of its parts: the recipe, this crate's format, the compression.
     pub fn key(&self, cx: &Context) -> Key {
+        self.keys(cx).parts
+    }
+
+    fn keys(&self, cx: &Context) -> Keys {
         let mut key = KeyBuilder::new(FORMAT);
         key.key("recipe", &self.recipe);
         key.field("name", &self.name);
         key.number("limit", PART_LIMIT);
+        let tars = key.finish();
+        let mut key = KeyBuilder::new(FORMAT);
+        key.key("tars", &tars);
         cx.compression.add_to(&mut key);
-        key.finish()
+        let parts = key.finish();
+        Keys { tars, parts }
     }
+}
+
+/// What a plan's results stand under.
+#[derive(Debug, Clone, Copy)]
+struct Keys {
+    /// Its tars: the recipe and this crate's format.
+    tars: Key,
+    /// Its parts: the tars and how they are compressed.
+    parts: Key,
 }
 
 impl fmt::Debug for Plan<'_> {
@@ -129,11 +149,11 @@ pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
     let mut found = Vec::with_capacity(count);
     let mut queue = Vec::new();
     for (at, plan) in plans.into_iter().enumerate() {
-        let key = plan.key(cx);
-        let parts = lookup(cx, &key)?;
+        let keys = plan.keys(cx);
+        let parts = lookup(cx, &keys)?;
         if parts.is_none() {
             let promised = cx.room.promise(&cx.store, &plan.artifacts)?;
-            queue.push((at, plan, key, promised));
+            queue.push((at, plan, keys, promised));
         }
         found.push(parts);
     }
@@ -147,11 +167,11 @@ pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
-                    let Some((at, plan, key, promised)) = taken(&queue).pop() else {
+                    let Some((at, plan, keys, promised)) = taken(&queue).pop() else {
                         return;
                     };
                     let what = plan.name.clone();
-                    let result = build_plan(cx, plan, key);
+                    let result = build_plan(cx, plan, keys);
                     drop(promised);
                     match result {
                         Ok(parts) => taken(&done)[at] = Some(parts),
@@ -184,13 +204,13 @@ fn taken<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The parts that the store has under a key, if all of them are whole.
-fn lookup(cx: &Context, key: &Key) -> Result<Option<Vec<Part>>> {
-    let Some(mut parts) = cx.store.result::<Vec<Part>>(KIND, key)? else {
+fn lookup(cx: &Context, keys: &Keys) -> Result<Option<Vec<Part>>> {
+    let Some(mut parts) = cx.store.result::<Vec<Part>>(KIND, &keys.parts)? else {
         return Ok(None);
     };
     for part in &mut parts {
-        part.key = *key;
-        if !cx.store.has_blob(&part.digest, part.size) || !index::exists(&cx.store, part) {
+        (part.key, part.tars) = (keys.parts, keys.tars);
+        if !cx.store.has_blob(&part.digest, part.size) || !index::exists(&cx.store, &part.tars, &part.diff_id) {
             return Ok(None);
         }
         part.path = cx.store.blob_path(&part.digest);
@@ -198,7 +218,7 @@ fn lookup(cx: &Context, key: &Key) -> Result<Option<Vec<Part>>> {
     Ok(Some(parts))
 }
 
-fn build_plan(cx: &Context, plan: Plan<'_>, key: Key) -> Result<Vec<Part>> {
+fn build_plan(cx: &Context, plan: Plan<'_>, keys: Keys) -> Result<Vec<Part>> {
     let given_up = || Error::GivenUp {
         what: plan.name.clone(),
     };
@@ -206,8 +226,8 @@ fn build_plan(cx: &Context, plan: Plan<'_>, key: Key) -> Result<Vec<Part>> {
         return Err(given_up());
     }
     // Another process may be at the same part: wait for it and take its result.
-    let _once = cx.store.lock(KIND, &key)?;
-    if let Some(parts) = lookup(cx, &key)? {
+    let _once = cx.store.lock(KIND, &keys.parts)?;
+    if let Some(parts) = lookup(cx, &keys)? {
         return Ok(parts);
     }
     let why = if cx.store.is_anew() {
@@ -223,6 +243,7 @@ fn build_plan(cx: &Context, plan: Plan<'_>, key: Key) -> Result<Vec<Part>> {
     }
     let chunks = split(tree)?;
     let several = chunks.len();
+    let known = tars(cx, &keys, several)?;
     let mut parts = Vec::with_capacity(several);
     for (at, entries) in chunks.into_iter().enumerate() {
         let name = match several {
@@ -236,26 +257,41 @@ fn build_plan(cx: &Context, plan: Plan<'_>, key: Key) -> Result<Vec<Part>> {
             name.clone(),
             Some(total),
         );
-        let written = write_part(cx, &entries, &|bytes| progress.advance(bytes))?;
+        let tar = known.as_ref().and_then(|known| known.get(at)).copied();
+        let written = write_part(cx, &entries, tar, &|bytes| progress.advance(bytes))?;
         let part = Part {
             name,
             digest: written.digest,
-            diff_id: written.diff_id,
+            diff_id: written.tar.diff_id,
             size: written.size,
-            diff_size: written.diff_size,
+            diff_size: written.tar.size,
             compression: cx.compression,
             rank: plan.rank,
             path: cx.store.blob_path(&written.digest),
-            key,
+            key: keys.parts,
+            tars: keys.tars,
             origin: PartOrigin::Built(why),
         };
-        index::write(&cx.store, &part, &written.files)?;
+        if let Some(files) = &written.files {
+            index::write(&cx.store, &part, files)?;
+        }
         progress.done();
         parts.push(part);
     }
-    compare(cx, &key, &parts)?;
-    cx.store.put_result(KIND, &key, &parts)?;
+    compare(cx, &keys.parts, &parts)?;
+    if known.is_none() {
+        let tars: Vec<_> = parts.iter().map(Part::tar).collect();
+        cx.store.put_result(TARS, &keys.tars, &tars)?;
+    }
+    cx.store.put_result(KIND, &keys.parts, &parts)?;
     Ok(parts)
+}
+
+/// The tars of a plan, where they were made before with another compression, and their indexes stand.
+fn tars(cx: &Context, keys: &Keys, several: usize) -> Result<Option<Vec<Tar>>> {
+    let known = cx.store.result::<Vec<Tar>>(TARS, &keys.tars)?;
+    let indexed = |tar: &Tar| index::exists(&cx.store, &keys.tars, &tar.diff_id);
+    Ok(known.filter(|known| known.len() == several && known.iter().all(indexed)))
 }
 
 /// What was made anew should be what the store had: says so when it is not.

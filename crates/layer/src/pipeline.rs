@@ -1,10 +1,10 @@
-//! From a tree to a blob: entries are read in order on one thread, chunks are compressed on the
-//! context's pool, and a third thread hashes both sides in order and writes the blob once.
+//! From a tree to a blob, everything at once: one thread reads the entries in order and cuts them into
+//! chunks, the context's pool compresses chunks, a second thread hashes the tar, a third takes the
+//! frames in order, hashes the blob and writes it once.
 //!
 //! Memory is bounded by a window of chunks, whatever the size of the part.
 
 use std::{
-    collections::VecDeque,
     io::{self, Write},
     sync::{
         Arc,
@@ -14,95 +14,168 @@ use std::{
 };
 
 use lock::Sha256;
+use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
 use crate::{
-    BoxError, Context, Entry, Error, FileRecord, Kind, Result,
-    frames::Cutter,
+    BoxError, Content, Context, DeflatedSink, Entry, Error, FileRecord, Kind, Result,
+    buffers::{Buffer, Buffers},
+    frames::{Chunk, Cutter},
     index,
     tar_form::{END, content_size, padding, write_header},
 };
 
-/// Chunks that may be under way at once for one part: read ahead, and compressed ahead.
+/// Chunks that are read ahead of the hash.
 const READ_AHEAD: usize = 2;
+
+/// A tar, by what it holds.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Tar {
+    pub(crate) diff_id: Sha256,
+    pub(crate) size: u64,
+}
 
 /// What became of a part's entries.
 pub(crate) struct Written {
     pub(crate) digest: Sha256,
-    pub(crate) diff_id: Sha256,
     pub(crate) size: u64,
-    pub(crate) diff_size: u64,
-    pub(crate) files: Vec<FileRecord>,
+    pub(crate) tar: Tar,
+    /// The entries, with a hash of each file; `None` where the tar was known.
+    pub(crate) files: Option<Vec<FileRecord>>,
 }
 
-/// Writes entries, in the order given, as one blob into the store.
+/// Writes entries, in the order given, as one blob into the store. Where the tar is `known`, since only
+/// its compression is new, it is not hashed again.
 pub(crate) fn write_part(
     cx: &Context,
     entries: &[Entry],
+    known: Option<Tar>,
     advance: &dyn Fn(u64),
 ) -> Result<Written> {
     let (send, chunks) = sync_channel(READ_AHEAD);
+    // So many frames wait for the writer.
+    let (send_frames, frames) = sync_channel(cx.threads() + 1);
     thread::scope(|scope| {
-        let reader = scope.spawn(move || read_entries(entries, send));
-        let written = compress_and_write(cx, chunks, advance);
-        let files = reader
+        let reading = Reading {
+            deflated: cx.compression.takes_deflated(),
+            hashed: known.is_none(),
+        };
+        let reader = scope.spawn(move || reading.entries(cx, entries, send));
+        let writer = scope.spawn(move || write_frames(cx, frames));
+        let tar = hash_and_compress(cx, chunks, send_frames, known, advance);
+        let joined = |what: &str| Error::Worker(what.to_owned());
+        let read = reader
             .join()
-            .map_err(|_| Error::Worker("reading a part's entries".to_owned()))?;
-        // When the writer fails the reader sees a closed channel: the writer's error is the cause.
-        // When the reader fails the writer sees an early end: only now is the blob known whole.
-        let (blob, diff_id, diff_size) = written?;
-        let files = files?;
+            .map_err(|_| joined("reading a part's entries"))?;
+        let blob = writer.join().map_err(|_| joined("writing a part"))?;
+        // When the writer fails the others see closed channels: the writer's error is the cause. When
+        // the reader fails the writer sees an early end: only now is the blob known whole.
+        let blob = blob?;
+        let files = read?;
+        if let Some(known) = known
+            && known.size != tar.size
+        {
+            return Err(Error::Worker(format!(
+                "a tar of {} bytes, which had {} before",
+                tar.size, known.size
+            )));
+        }
         let digest = Sha256(blob.hash.finalize().into());
         blob.file.commit(&digest)?;
         Ok(Written {
             digest,
-            diff_id,
             size: blob.size,
-            diff_size,
+            tar,
             files,
         })
     })
 }
 
-fn read_entries(entries: &[Entry], out: SyncSender<Vec<u8>>) -> Result<Vec<FileRecord>> {
-    let mut cutter = Cutter::new(out);
-    let mut files = Vec::with_capacity(entries.len());
-    for entry in entries {
+/// What is wanted of the entries.
+#[derive(Clone, Copy)]
+struct Reading {
+    /// Deflate streams as they lie.
+    deflated: bool,
+    /// A hash of each file.
+    hashed: bool,
+}
+
+impl Reading {
+    fn entries(
+        self,
+        cx: &Context,
+        entries: &[Entry],
+        out: SyncSender<Chunk>,
+    ) -> Result<Option<Vec<FileRecord>>> {
+        let mut cutter = Cutter::new(cx.buffers.clone(), out);
+        let mut files = Vec::with_capacity(if self.hashed { entries.len() } else { 0 });
+        for entry in entries {
+            let hash = self.entry(entry, &mut cutter)?;
+            if self.hashed {
+                files.push(index::record(entry, hash));
+            }
+        }
+        let ended = |source: io::Error| Error::Content {
+            path: "the end of the archive".to_owned(),
+            source: source.into(),
+        };
+        cutter.write_all(&END).map_err(ended)?;
+        cutter.finish().map_err(ended)?;
+        Ok(self.hashed.then_some(files))
+    }
+
+    fn entry(self, entry: &Entry, cutter: &mut Cutter) -> Result<Option<blake3::Hash>> {
         let stopped = |error: io::Error| content_error(entry, error.into());
         let size = content_size(entry);
         cutter.begin_entry(size).map_err(stopped)?;
-        write_header(entry, &mut cutter).map_err(stopped)?;
+        write_header(entry, cutter).map_err(stopped)?;
         let mut hash = None;
         if let Kind::File(content) = &entry.kind {
-            let mut counting = Counting {
-                out: &mut cutter,
-                count: 0,
-                hash: blake3::Hasher::new(),
-            };
-            content
-                .copy_to(&mut counting)
-                .map_err(|source| content_error(entry, source))?;
-            if counting.count != size {
-                let path = entry.path.to_string();
-                return Err(Error::ContentSize {
-                    path,
-                    expected: size,
-                    found: counting.count,
-                });
-            }
-            hash = Some(counting.hash.finalize());
+            hash = self.content(entry, content.as_ref(), cutter)?;
             cutter.write_all(padding(size)).map_err(stopped)?;
         }
-        files.push(index::record(entry, hash));
         cutter.end_entry().map_err(stopped)?;
+        Ok(hash)
     }
-    let ended = |source: io::Error| Error::Content {
-        path: "the end of the archive".to_owned(),
-        source: source.into(),
-    };
-    cutter.write_all(&END).map_err(ended)?;
-    cutter.finish().map_err(ended)?;
-    Ok(files)
+
+    fn content(
+        self,
+        entry: &Entry,
+        content: &dyn Content,
+        cutter: &mut Cutter,
+    ) -> Result<Option<blake3::Hash>> {
+        let failed = |source| content_error(entry, source);
+        let size = content.size();
+        let deflated = content
+            .deflated()
+            .filter(|_| self.deflated && size > 0);
+        if deflated.is_some() {
+            cutter.begin_member();
+        }
+        let mut counting = Counting {
+            out: cutter,
+            count: 0,
+            hash: self.hashed.then(blake3::Hasher::new),
+        };
+        match deflated {
+            Some(deflated) => deflated.copy(&mut counting),
+            None => content.copy_to(&mut counting),
+        }
+        .map_err(failed)?;
+        let (found, hash) = (counting.count, counting.hash);
+        if found != size {
+            return Err(Error::ContentSize {
+                path: entry.path.to_string(),
+                expected: size,
+                found,
+            });
+        }
+        if let Some(deflated) = deflated {
+            let ended = cutter.end_member(deflated.crc32(), size);
+            ended.map_err(|error| failed(error.into()))?;
+        }
+        Ok(hash.map(|hash| hash.finalize()))
+    }
 }
 
 fn content_error(entry: &Entry, source: BoxError) -> Error {
@@ -115,13 +188,15 @@ fn content_error(entry: &Entry, source: BoxError) -> Error {
 struct Counting<'c> {
     out: &'c mut Cutter,
     count: u64,
-    hash: blake3::Hasher,
+    hash: Option<blake3::Hasher>,
 }
 
 impl Write for Counting<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let taken = self.out.write(bytes)?;
-        self.hash.update(&bytes[..taken]);
+        if let Some(hash) = &mut self.hash {
+            hash.update(&bytes[..taken]);
+        }
         self.count += taken as u64;
         Ok(taken)
     }
@@ -131,45 +206,55 @@ impl Write for Counting<'_> {
     }
 }
 
-fn compress_and_write(
+impl DeflatedSink for Counting<'_> {
+    fn plain(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn stream(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.stream(bytes)
+    }
+}
+
+/// A frame that the pool is at.
+type Frame = Receiver<Result<Buffer>>;
+
+/// Gives chunks to the pool and hashes them, in order. Ends early where the writer does.
+fn hash_and_compress(
     cx: &Context,
-    chunks: Receiver<Vec<u8>>,
+    chunks: Receiver<Chunk>,
+    out: SyncSender<Frame>,
+    known: Option<Tar>,
     advance: &dyn Fn(u64),
-) -> Result<(BlobOut, Sha256, u64)> {
-    let window = cx.threads() + 1;
-    let mut waiting: VecDeque<Receiver<Result<Vec<u8>>>> = VecDeque::new();
-    let mut blob = BlobOut {
-        file: cx.store.blob_writer()?,
-        hash: sha2::Sha256::new(),
-        size: 0,
-    };
+) -> Tar {
     let mut diff = sha2::Sha256::new();
-    let mut diff_size = 0;
+    let mut size = 0;
     for chunk in chunks {
         let chunk = Arc::new(chunk);
-        let (done, compressed) = sync_channel(1);
-        let (work, compression) = (chunk.clone(), cx.compression);
+        let (done, frame) = sync_channel(1);
+        let (work, compression, buffers) = (chunk.clone(), cx.compression, cx.buffers.clone());
         cx.pool.spawn(move || {
-            let frame = compression.compress(&work);
+            let mut out = Buffers::take(&buffers);
+            let made = compression.compress(&work, &mut out);
             drop(work);
             // The receiver is gone only when the part has failed already.
-            let _ = done.send(frame);
+            let _ = done.send(made.map(|()| out));
         });
-        waiting.push_back(compressed);
-        diff.update(chunk.as_slice());
-        diff_size += chunk.len() as u64;
-        advance(chunk.len() as u64);
+        if known.is_none() {
+            diff.update(chunk.plain.as_slice());
+        }
+        size += chunk.plain.len() as u64;
+        advance(chunk.plain.len() as u64);
         drop(chunk);
-        if waiting.len() >= window
-            && let Some(next) = waiting.pop_front()
-        {
-            blob.frame(&next)?;
+        if out.send(frame).is_err() {
+            break;
         }
     }
-    for next in waiting {
-        blob.frame(&next)?;
-    }
-    Ok((blob, Sha256(diff.finalize().into()), diff_size))
+    let diff_id = match known {
+        Some(known) => known.diff_id,
+        None => Sha256(diff.finalize().into()),
+    };
+    Tar { diff_id, size }
 }
 
 struct BlobOut {
@@ -178,16 +263,22 @@ struct BlobOut {
     size: u64,
 }
 
-impl BlobOut {
-    fn frame(&mut self, frame: &Receiver<Result<Vec<u8>>>) -> Result<()> {
+fn write_frames(cx: &Context, frames: Receiver<Frame>) -> Result<BlobOut> {
+    let mut blob = BlobOut {
+        file: cx.store.blob_writer()?,
+        hash: sha2::Sha256::new(),
+        size: 0,
+    };
+    for frame in frames {
         let frame = frame
             .recv()
             .map_err(|_| Error::Worker("compressing a part".to_owned()))??;
-        self.hash.update(&frame);
-        self.size += frame.len() as u64;
-        self.file.write_all(&frame).map_err(|source| Error::Io {
+        blob.hash.update(frame.as_slice());
+        blob.size += frame.len() as u64;
+        blob.file.write_all(&frame).map_err(|source| Error::Io {
             path: "the store's blobs".into(),
             source,
-        })
+        })?;
     }
+    Ok(blob)
 }

@@ -86,6 +86,8 @@ pub(crate) enum Action {
     Identity,
     /// Give up all capabilities but those of package scripts.
     Limit,
+    /// Let nothing wait for the disk.
+    NoSync(Vec<libc::sock_filter>),
 }
 
 impl Action {
@@ -172,6 +174,7 @@ impl Action {
             Self::Hostname => rustix::system::sethostname(HOSTNAME),
             Self::Identity => become_root(),
             Self::Limit => limit_capabilities(),
+            Self::NoSync(filter) => enter::filter_calls(filter),
         }
     }
 }
@@ -210,6 +213,7 @@ impl fmt::Display for Action {
             Self::Hostname => write!(f, "name the host"),
             Self::Identity => write!(f, "become user 0 and group 0"),
             Self::Limit => write!(f, "give up capabilities"),
+            Self::NoSync(_) => write!(f, "filter system calls (this needs seccomp)"),
         }
     }
 }

@@ -217,6 +217,24 @@ pub(crate) fn make_read_only(at: impl AsFd, path: &CStr, recursive: bool) -> Res
     if made == 0 { Ok(()) } else { Err(last_error()) }
 }
 
+/// Puts a seccomp filter on this process and all that come of it.
+pub(crate) fn filter_calls(filter: &[libc::sock_filter]) -> Result<()> {
+    let program = libc::sock_fprog {
+        len: filter.len() as libc::c_ushort,
+        filter: filter.as_ptr().cast_mut(),
+    };
+    // SAFETY: program and filter outlive the call, which copies them and does not write.
+    let made = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            0 as libc::c_ulong,
+            &raw const program,
+        )
+    };
+    if made == 0 { Ok(()) } else { Err(last_error()) }
+}
+
 /// A forked process that has done one thing and waits, so that what it did can be looked at.
 /// Dropping it ends it.
 #[derive(Debug)]

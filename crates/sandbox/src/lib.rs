@@ -28,6 +28,8 @@
 //! - User and group 0 without further groups, and the capabilities that chowning, setuid and
 //!   package scripts need; not those that mount, make device nodes or configure the machine. They
 //!   are the same in both [`Mode`]s.
+//! - Calls that write out to the disk (`fsync`, `sync` and their kin) succeed at once and do nothing:
+//!   a root is whole or is thrown away, and `sync` would wait for all that the host writes.
 //!
 //! # What ends with what
 //!
@@ -41,7 +43,7 @@
 //! The guard and init are forks without exec: they share our memory copy-on-write while they live.
 //! Start long-lived workers before filling much memory.
 //!
-//! Needs Linux 5.12 (`mount_setattr`).
+//! Needs Linux 5.12 (`mount_setattr`), with seccomp.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("the sandbox is made of Linux namespaces");
@@ -54,6 +56,7 @@ mod error;
 mod host;
 mod ids;
 mod listing;
+mod no_sync;
 mod plan;
 mod root;
 mod tail;

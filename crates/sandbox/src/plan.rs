@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::action::Action;
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::no_sync;
 use crate::root::{Bind, Sandbox};
 
 /// The devices shown, all harmless, with their numbers on every Linux.
@@ -91,6 +92,8 @@ impl Steps {
         steps
             .inner
             .extend([Action::Hostname, Action::Identity, Action::Limit]);
+        // While we may still do so without giving up setuid programs inside: before exec.
+        steps.inner.push(Action::NoSync(no_sync::filter()));
         Ok(steps)
     }
 

@@ -237,3 +237,19 @@ fn what_cannot_be_is_named() {
     assert!(matches!(failed, Error::Start { .. }), "{failed}");
     assert!(failed.to_string().contains("no-such-program"), "{failed}");
 }
+
+#[test]
+fn nothing_waits_for_the_disk() {
+    if !possible() {
+        return;
+    }
+    let root = Root::new();
+    // A device cannot be written out: where the call is made, it says so.
+    let sync = "sync -d /dev/null && sync -f /dev/null && sync && grep ^Seccomp: /proc/self/status";
+    assert_eq!(sh(&root.sandbox(), sync), "Seccomp:\t2\n");
+    let outside = std::process::Command::new("sync")
+        .args(["-d", "/dev/null"])
+        .output()
+        .unwrap();
+    assert!(!outside.status.success());
+}

@@ -5,6 +5,7 @@
 //! version                        the format's number
 //! downloads/sha256/<hex>         artifacts as they were fetched
 //! downloads/partial/<hex>.part   artifacts on their way
+//! downloads/seen/<hex>           what the system said of an artifact's file when it was seen whole
 //! downloads/git/<hex>            commits: bare repositories of one commit each
 //! blobs/sha256/<hex>             parts of layers
 //! results/<kind>/<key>.json      records: what a recipe gave
@@ -29,9 +30,10 @@ use crate::{BlobWriter, Error, FileWriter, Key, KeyLock, Result, Scratch, error:
 /// The format that this crate reads and writes.
 const VERSION: u32 = 1;
 
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 10] = [
     "downloads/sha256",
     "downloads/partial",
+    "downloads/seen",
     "downloads/git",
     "blobs/sha256",
     "results",
@@ -348,6 +350,10 @@ impl Store {
             .root
             .join("downloads/partial")
             .join(format!("{digest}.part"))
+    }
+
+    pub(crate) fn seen_path(&self, digest: &Sha256) -> PathBuf {
+        self.0.root.join("downloads/seen").join(digest.to_string())
     }
 
     pub(crate) fn download_lock(&self, digest: &Sha256) -> Result<KeyLock> {

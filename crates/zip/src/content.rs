@@ -1,19 +1,22 @@
-//! An entry's bytes: inflated as they are read, with size and CRC-32 verified.
+//! An entry's bytes, and the deflate stream that they lie in: inflated as they are read, with size,
+//! CRC-32 and the stream's end verified.
 
 use std::{
     cell::RefCell,
-    io::{self, Read, Write},
+    io::{self, Write},
     os::unix::fs::FileExt,
     sync::Arc,
 };
 
-use layer::{BoxError, Content};
+use flate2::{Decompress, FlushDecompress, Status};
+use layer::{BoxError, Content, Deflated, DeflatedSink};
 
 use crate::{Error, Method, Result, ZipEntry, ZipFile, directory::Fields};
 
-/// Up to this size an entry is inflated in one go; above it, streamed.
-const WHOLE: u64 = 1 << 20;
+/// How much is read and inflated at a time, in bytes.
 const BUFFER: usize = 256 << 10;
+/// Bytes read with a local header for its name and what else it has: nearly always enough.
+const EXTRA: usize = 64;
 
 impl ZipFile {
     /// The content of the entry at `index` of [`ZipFile::entries`].
@@ -39,7 +42,7 @@ impl ZipFile {
             });
         }
         let mut bytes = Vec::with_capacity(entry.size as usize);
-        copy(self, entry, &mut bytes).map_err(|failure| match failure {
+        copy(self, entry, &mut Plain(&mut bytes)).map_err(|failure| match failure {
             Failure::Zip(error) => error,
             Failure::Out(source) => Error::Io {
                 path: self.path().to_owned(),
@@ -56,16 +59,56 @@ struct ZipContent {
     index: usize,
 }
 
-impl Content for ZipContent {
-    fn size(&self) -> u64 {
-        self.zip.0.entries[self.index].size
+impl ZipContent {
+    fn entry(&self) -> &ZipEntry {
+        &self.zip.0.entries[self.index]
     }
 
-    fn copy_to(&self, out: &mut dyn Write) -> Result<(), BoxError> {
-        copy(&self.zip, &self.zip.0.entries[self.index], out).map_err(|failure| match failure {
+    fn copy_into(&self, out: &mut dyn DeflatedSink) -> Result<(), BoxError> {
+        copy(&self.zip, self.entry(), out).map_err(|failure| match failure {
             Failure::Zip(error) => error.into(),
             Failure::Out(error) => error.into(),
         })
+    }
+}
+
+impl Content for ZipContent {
+    fn size(&self) -> u64 {
+        self.entry().size
+    }
+
+    fn copy_to(&self, out: &mut dyn Write) -> Result<(), BoxError> {
+        self.copy_into(&mut Plain(out))
+    }
+
+    fn deflated(&self) -> Option<&dyn Deflated> {
+        match self.entry().method {
+            Method::Deflated => Some(self),
+            Method::Stored => None,
+        }
+    }
+}
+
+impl Deflated for ZipContent {
+    fn crc32(&self) -> u32 {
+        self.entry().crc32
+    }
+
+    fn copy(&self, out: &mut dyn DeflatedSink) -> Result<(), BoxError> {
+        self.copy_into(out)
+    }
+}
+
+/// Takes the bytes alone.
+struct Plain<'w>(&'w mut dyn Write);
+
+impl DeflatedSink for Plain<'_> {
+    fn plain(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
+    fn stream(&mut self, _: &[u8]) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -81,42 +124,120 @@ impl From<Error> for Failure {
     }
 }
 
-fn copy(zip: &ZipFile, entry: &ZipEntry, out: &mut dyn Write) -> Result<(), Failure> {
-    let start = data_offset(zip, entry)?;
-    if entry.size <= WHOLE && entry.compressed_size <= 2 * WHOLE {
-        let bytes = whole(zip, entry, start)?;
-        check(entry, bytes.len() as u64, crc32fast::hash(&bytes))?;
-        return out.write_all(&bytes).map_err(Failure::Out);
-    }
-    let raw = Stretch {
-        zip,
-        at: start,
-        end: start + entry.compressed_size,
-    };
-    let raw = io::BufReader::with_capacity(BUFFER, raw);
-    let mut reader: Box<dyn Read> = match entry.method {
-        Method::Stored => Box::new(raw),
-        Method::Deflated => Box::new(flate2::bufread::DeflateDecoder::new(raw)),
-    };
-    let mut buffer = vec![0; BUFFER];
-    let mut crc = crc32fast::Hasher::new();
-    let mut size = 0;
-    loop {
-        let read = reader.read(&mut buffer).map_err(|error| Error::Deflate {
-            entry: entry.path.to_string(),
-            problem: error.to_string(),
-        })?;
-        if read == 0 {
-            break;
+/// What is used again for one entry after another.
+struct Workshop {
+    inflate: Decompress,
+    packed: Vec<u8>,
+    plain: Vec<u8>,
+}
+
+impl Default for Workshop {
+    fn default() -> Self {
+        Self {
+            inflate: Decompress::new(false),
+            packed: Vec::new(),
+            plain: vec![0; BUFFER],
         }
-        size += read as u64;
-        if size > entry.size {
-            return Err(wrong_size(entry, "more".to_owned()).into());
-        }
-        crc.update(&buffer[..read]);
-        out.write_all(&buffer[..read]).map_err(Failure::Out)?;
     }
-    Ok(check(entry, size, crc.finalize())?)
+}
+
+thread_local! {
+    static WORKSHOP: RefCell<Workshop> = RefCell::default();
+}
+
+fn copy(zip: &ZipFile, entry: &ZipEntry, out: &mut dyn DeflatedSink) -> Result<(), Failure> {
+    WORKSHOP.with(|workshop| match workshop.try_borrow_mut() {
+        Ok(mut workshop) => copy_with(&mut workshop, zip, entry, out),
+        // `out` reads a zip itself.
+        Err(_) => copy_with(&mut Workshop::default(), zip, entry, out),
+    })
+}
+
+fn copy_with(
+    workshop: &mut Workshop,
+    zip: &ZipFile,
+    entry: &ZipEntry,
+    out: &mut dyn DeflatedSink,
+) -> Result<(), Failure> {
+    let Workshop {
+        inflate,
+        packed,
+        plain,
+    } = workshop;
+    let mut source = Source::open(zip, entry, packed)?;
+    let mut seen = Seen::default();
+    match entry.method {
+        Method::Stored => {
+            while source.fill()? {
+                seen.add(entry, source.unread())?;
+                out.plain(source.unread()).map_err(Failure::Out)?;
+                source.take(source.unread().len());
+            }
+        }
+        Method::Deflated => {
+            inflate.reset(false);
+            let mut ended = false;
+            while !ended {
+                let more = source.fill()?;
+                let before = (inflate.total_in(), inflate.total_out());
+                let status = inflate
+                    .decompress(source.unread(), plain, FlushDecompress::None)
+                    .map_err(|error| broken(entry, error.to_string()))?;
+                let read = (inflate.total_in() - before.0) as usize;
+                let made = (inflate.total_out() - before.1) as usize;
+                seen.add(entry, &plain[..made])?;
+                out.plain(&plain[..made]).map_err(Failure::Out)?;
+                out.stream(&source.unread()[..read]).map_err(Failure::Out)?;
+                source.take(read);
+                ended = status == Status::StreamEnd;
+                if !ended && !more && read == 0 && made == 0 {
+                    return Err(broken(entry, "it has no end".to_owned()).into());
+                }
+            }
+            if inflate.total_in() != entry.compressed_size {
+                let problem = format!(
+                    "it ends after {} of {} bytes",
+                    inflate.total_in(),
+                    entry.compressed_size
+                );
+                return Err(broken(entry, problem).into());
+            }
+        }
+    }
+    Ok(seen.check(entry)?)
+}
+
+/// What has come of an entry.
+#[derive(Default)]
+struct Seen {
+    size: u64,
+    crc: crc32fast::Hasher,
+}
+
+impl Seen {
+    fn add(&mut self, entry: &ZipEntry, bytes: &[u8]) -> Result<()> {
+        self.size += bytes.len() as u64;
+        if self.size > entry.size {
+            return Err(wrong_size(entry, "more".to_owned()));
+        }
+        self.crc.update(bytes);
+        Ok(())
+    }
+
+    fn check(self, entry: &ZipEntry) -> Result<()> {
+        if self.size != entry.size {
+            return Err(wrong_size(entry, self.size.to_string()));
+        }
+        let (expected, found) = (entry.crc32, self.crc.finalize());
+        if found != expected {
+            return Err(Error::Crc {
+                entry: entry.path.to_string(),
+                expected,
+                found,
+            });
+        }
+        Ok(())
+    }
 }
 
 fn wrong_size(entry: &ZipEntry, found: String) -> Error {
@@ -127,96 +248,108 @@ fn wrong_size(entry: &ZipEntry, found: String) -> Error {
     }
 }
 
-fn check(entry: &ZipEntry, size: u64, crc: u32) -> Result<()> {
-    if size != entry.size {
-        return Err(wrong_size(entry, size.to_string()));
-    }
-    if crc != entry.crc32 {
-        let (expected, found) = (entry.crc32, crc);
-        return Err(Error::Crc {
-            entry: entry.path.to_string(),
-            expected,
-            found,
-        });
-    }
-    Ok(())
-}
-
-fn read_at(zip: &ZipFile, offset: u64, size: usize) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; size];
-    let io = |source| Error::Io {
-        path: zip.path().to_owned(),
-        source,
-    };
-    zip.0.file.read_exact_at(&mut bytes, offset).map_err(io)?;
-    Ok(bytes)
-}
-
-/// Where the packed bytes begin: after the local header, whose name must be the directory's.
-fn data_offset(zip: &ZipFile, entry: &ZipEntry) -> Result<u64> {
-    let header = read_at(zip, entry.header_offset, 30)?;
-    let disagrees = |expected: String, found: String| Error::Disagrees {
+fn broken(entry: &ZipEntry, problem: String) -> Error {
+    Error::Deflate {
         entry: entry.path.to_string(),
-        expected,
-        found,
-    };
-    if !header.starts_with(b"PK\x03\x04") {
-        return Err(disagrees(
-            "a local header here".to_owned(),
-            "something else".to_owned(),
-        ));
-    }
-    let mut fields = Fields(&header[26..]);
-    let (name, extra) = match (fields.number(2), fields.number(2)) {
-        (Some(name), Some(extra)) => (name, extra),
-        _ => return Err(Error::NoEnd),
-    };
-    let found = read_at(zip, entry.header_offset + 30, name as usize)?;
-    if found != entry.raw_name {
-        let text = |bytes: &[u8]| format!("name {:?}", String::from_utf8_lossy(bytes));
-        return Err(disagrees(text(&entry.raw_name), text(&found)));
-    }
-    Ok(entry.header_offset + 30 + name + extra)
-}
-
-thread_local! {
-    static INFLATE: RefCell<libdeflater::Decompressor> =
-        RefCell::new(libdeflater::Decompressor::new());
-}
-
-fn whole(zip: &ZipFile, entry: &ZipEntry, start: u64) -> Result<Vec<u8>> {
-    let packed = read_at(zip, start, entry.compressed_size as usize)?;
-    if entry.method == Method::Stored {
-        return Ok(packed);
-    }
-    let mut bytes = vec![0; entry.size as usize];
-    let found = INFLATE.with_borrow_mut(|inflate| inflate.deflate_decompress(&packed, &mut bytes));
-    match found {
-        Ok(found) => {
-            bytes.truncate(found);
-            Ok(bytes)
-        }
-        Err(libdeflater::DecompressionError::InsufficientSpace) => {
-            Err(wrong_size(entry, "more".to_owned()))
-        }
-        Err(libdeflater::DecompressionError::BadData) => Err(Error::Deflate {
-            entry: entry.path.to_string(),
-            problem: "bad data".to_owned(),
-        }),
+        problem,
     }
 }
 
-struct Stretch<'z> {
+/// The packed bytes of an entry, a buffer at a time.
+struct Source<'z> {
     zip: &'z ZipFile,
+    buffer: &'z mut Vec<u8>,
+    /// What of the buffer is not read yet.
+    from: usize,
+    to: usize,
+    /// Where the file goes on, and where the entry ends in it.
     at: u64,
     end: u64,
 }
 
-impl Read for Stretch<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let want = (self.end - self.at).min(buffer.len() as u64) as usize;
-        let read = self.zip.0.file.read_at(&mut buffer[..want], self.at)?;
-        self.at += read as u64;
-        Ok(read)
+impl<'z> Source<'z> {
+    /// Begins after the local header, whose name must be the directory's. A small entry is there then.
+    fn open(zip: &'z ZipFile, entry: &ZipEntry, buffer: &'z mut Vec<u8>) -> Result<Self> {
+        let head = 30 + entry.raw_name.len() + EXTRA;
+        let wanted = BUFFER.min(head + entry.compressed_size.min(BUFFER as u64) as usize);
+        buffer.resize(wanted.max(30), 0);
+        let found = read_some(zip, buffer, entry.header_offset)?;
+        let disagrees = |expected: String, found: String| Error::Disagrees {
+            entry: entry.path.to_string(),
+            expected,
+            found,
+        };
+        let header = &buffer[..found];
+        if found < 30 || !header.starts_with(b"PK\x03\x04") {
+            return Err(disagrees(
+                "a local header here".to_owned(),
+                "something else".to_owned(),
+            ));
+        }
+        let mut fields = Fields(&header[26..]);
+        let (name, extra) = match (fields.number(2), fields.number(2)) {
+            (Some(name), Some(extra)) => (name as usize, extra as usize),
+            _ => return Err(Error::NoEnd),
+        };
+        let shown = header.get(30..30 + name).unwrap_or(&header[30..]);
+        if shown != entry.raw_name {
+            let text = |bytes: &[u8]| format!("name {:?}", String::from_utf8_lossy(bytes));
+            return Err(disagrees(text(&entry.raw_name), text(shown)));
+        }
+        let start = 30 + name + extra;
+        let end = entry.header_offset + start as u64 + entry.compressed_size;
+        let (from, to) = (start.min(found), found);
+        // What was read may go on into what follows the entry.
+        let inside = (end - entry.header_offset).min(to as u64) as usize;
+        Ok(Self {
+            zip,
+            buffer,
+            from,
+            to: inside.max(from),
+            at: entry.header_offset + start.max(inside) as u64,
+            end,
+        })
     }
+
+    /// Reads on where all has been taken. Whether there is something.
+    fn fill(&mut self) -> Result<bool> {
+        if self.from == self.to {
+            let want = (self.end - self.at).min(BUFFER as u64) as usize;
+            if want == 0 {
+                return Ok(false);
+            }
+            self.buffer.resize(want, 0);
+            let found = read_some(self.zip, self.buffer, self.at)?;
+            (self.from, self.to) = (0, found);
+            self.at += found as u64;
+        }
+        Ok(self.from < self.to)
+    }
+
+    fn unread(&self) -> &[u8] {
+        &self.buffer[self.from..self.to]
+    }
+
+    fn take(&mut self, count: usize) {
+        self.from += count;
+    }
+}
+
+/// Fills the buffer from a place in the file on, as far as the file goes.
+fn read_some(zip: &ZipFile, buffer: &mut [u8], offset: u64) -> Result<usize> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match zip.0.file.read_at(&mut buffer[done..], offset + done as u64) {
+            Ok(0) => break,
+            Ok(read) => done += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(source) => {
+                return Err(Error::Io {
+                    path: zip.path().to_owned(),
+                    source,
+                });
+            }
+        }
+    }
+    Ok(done)
 }

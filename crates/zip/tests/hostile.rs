@@ -166,3 +166,24 @@ fn no_single_flipped_byte_goes_unnoticed_in_content() {
         }
     }
 }
+
+#[test]
+fn streams_that_do_not_end_where_their_bytes_end() {
+    for size in [3, 2 << 20] {
+        let honest = deflated("file", &vec![7; size]);
+        let mut more = honest.clone();
+        // What a reader of gzip would take for the end of a member, and then some.
+        more.packed.extend_from_slice(&honest.crc.to_le_bytes());
+        more.packed
+            .extend_from_slice(&(honest.size as u32).to_le_bytes());
+        let error = unread(more);
+        assert!(
+            error.contains(&format!("it ends after {} of", honest.packed.len())),
+            "{error}"
+        );
+        let mut less = honest.clone();
+        less.packed.pop();
+        let error = unread(less);
+        assert!(error.contains("it has no end"), "{error}");
+    }
+}

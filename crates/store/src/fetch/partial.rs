@@ -10,7 +10,7 @@ use fs_err::File;
 use lock::{Artifact, Sha256};
 use sha2::Digest;
 
-use super::Stop;
+use super::{Stop, seen};
 use crate::{Error, ProgressTask, Result, Store, error::io_at};
 
 /// The file that an artifact is written to before it is whole.
@@ -145,6 +145,7 @@ impl<'a> Partial<'a> {
 
     /// Moves the whole artifact into place. No fsync: see `writer`.
     pub(super) fn finish(self) -> Result<()> {
+        seen::prepare(self.file.file());
         drop(self.file);
         fs_err::rename(&self.path, &self.target).map_err(io_at("put in place", &self.target))
     }
