@@ -7,7 +7,7 @@ use std::{
 };
 
 /// So many wait at most; more are given back to the system.
-const WAITING: usize = 64;
+const WAITING: usize = 16;
 
 /// Those that nobody uses just now.
 #[derive(Debug, Default)]
@@ -19,6 +19,14 @@ impl Buffers {
         let bytes = home.waiting().pop().unwrap_or_default();
         Buffer {
             bytes,
+            home: home.clone(),
+        }
+    }
+
+    /// An empty buffer without memory.
+    pub(crate) fn none(home: &Arc<Self>) -> Buffer {
+        Buffer {
+            bytes: Vec::new(),
             home: home.clone(),
         }
     }

@@ -9,7 +9,7 @@ use std::{cell::RefCell, fmt};
 use serde::{Deserialize, Serialize};
 use store::KeyBuilder;
 
-use crate::{Error, Result, frames::Chunk, gzip};
+use crate::{Error, Result, frames::Stretch, gzip};
 
 /// How parts are compressed, and how hard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -92,10 +92,18 @@ impl Compression {
         matches!(self, Self::Gzip { .. })
     }
 
-    /// Compresses one chunk to a whole frame, or to members.
-    pub(crate) fn compress(self, chunk: &Chunk, out: &mut Vec<u8>) -> Result<()> {
+    /// Compresses what a chunk holds to a whole frame, or to members.
+    pub(crate) fn compress(
+        self,
+        plain: &[u8],
+        packed: &[u8],
+        stretches: &[Stretch],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         let level = match self {
-            Self::Gzip { level } => return gzip::compress(level, chunk, out),
+            Self::Gzip { level } => {
+                return gzip::compress(level, plain, packed, stretches, out);
+            }
             Self::Zstd { level } => level,
         };
         let failed = |message: String| Error::Codec {
@@ -112,9 +120,9 @@ impl Compression {
             let Some((_, compressor)) = slot else {
                 return Err(failed("no compressor".to_owned()));
             };
-            out.reserve(zstd::zstd_safe::compress_bound(chunk.plain.len()));
+            out.reserve(zstd::zstd_safe::compress_bound(plain.len()));
             compressor
-                .compress_to_buffer(&chunk.plain, out)
+                .compress_to_buffer(plain, out)
                 .map(drop)
                 .map_err(|error| failed(error.to_string()))
         })

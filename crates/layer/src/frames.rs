@@ -88,12 +88,12 @@ impl Cutter {
         self.cover();
         self.in_member = true;
         self.cut_member = false;
-        self.chunk.packed.extend_from_slice(&gzip::HEADER);
+        self.packed().extend_from_slice(&gzip::HEADER);
     }
 
     /// A piece of the deflate stream.
     pub(crate) fn stream(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.chunk.packed.extend_from_slice(bytes);
+        self.packed().extend_from_slice(bytes);
         // A stream may have more bytes than what it unpacks to.
         if self.chunk.packed.len() >= 2 * PIECE {
             self.cut()?;
@@ -103,8 +103,7 @@ impl Cutter {
 
     /// The file and its stream are over.
     pub(crate) fn end_member(&mut self, crc32: u32, size: u64) -> io::Result<()> {
-        self.chunk
-            .packed
+        self.packed()
             .extend_from_slice(&gzip::trailer(crc32, size));
         self.cover();
         self.in_member = false;
@@ -115,6 +114,14 @@ impl Cutter {
     /// Sends what is left.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.cut()
+    }
+
+    /// The chunk's packed bytes; most chunks have none.
+    fn packed(&mut self) -> &mut Buffer {
+        if self.chunk.packed.capacity() == 0 {
+            self.chunk.packed = Buffers::take(&self.buffers);
+        }
+        &mut self.chunk.packed
     }
 
     /// Ends the stretch that is being written.
@@ -150,7 +157,7 @@ impl Cutter {
 fn empty(buffers: &Arc<Buffers>) -> Chunk {
     Chunk {
         plain: Buffers::take(buffers),
-        packed: Buffers::take(buffers),
+        packed: Buffers::none(buffers),
         stretches: Vec::new(),
     }
 }

@@ -2,10 +2,7 @@
 
 use std::cell::RefCell;
 
-use crate::{
-    Error, Result,
-    frames::{Chunk, Stretch},
-};
+use crate::{Error, Result, frames::Stretch};
 
 /// Ten bytes: no name, no time, nothing said about how it was made (XFL 0, OS 255).
 pub(crate) const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
@@ -27,7 +24,13 @@ thread_local! {
 }
 
 /// A chunk as members: those that it has, and one for each stretch between them.
-pub(crate) fn compress(level: i32, chunk: &Chunk, out: &mut Vec<u8>) -> Result<()> {
+pub(crate) fn compress(
+    level: i32,
+    mut plain: &[u8],
+    mut packed: &[u8],
+    stretches: &[Stretch],
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let failed = |message: String| Error::Codec {
         codec: format!("gzip level {level}"),
         message,
@@ -53,11 +56,10 @@ pub(crate) fn compress(level: i32, chunk: &Chunk, out: &mut Vec<u8>) -> Result<(
             out.extend_from_slice(&trailer(crc32fast::hash(plain), plain.len() as u64));
             Ok(())
         };
-        if chunk.stretches.is_empty() {
-            return member(&chunk.plain, out);
+        if stretches.is_empty() {
+            return member(plain, out);
         }
-        let (mut plain, mut packed) = (chunk.plain.as_slice(), chunk.packed.as_slice());
-        for stretch in &chunk.stretches {
+        for stretch in stretches {
             match *stretch {
                 Stretch::Plain(length) => {
                     let (bytes, rest) = plain.split_at(length);

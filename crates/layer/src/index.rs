@@ -27,7 +27,8 @@ pub struct FileRecord {
     pub gid: u32,
     /// Size in bytes; 0 for what is not a file.
     pub size: u64,
-    /// blake3 of the content, in hexadecimal, for files; the target for links.
+    /// XXH3 of the content (128 bits, in hexadecimal) for files: it tells contents apart, and is no
+    /// proof against forgery. The target for links.
     pub content: String,
     /// Who brought it, such as a wheel's name; empty where nobody said.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -48,13 +49,11 @@ pub enum FileKind {
     Hardlink,
 }
 
-pub(crate) fn record(entry: &Entry, hash: Option<blake3::Hash>) -> FileRecord {
+pub(crate) fn record(entry: &Entry, hash: Option<u128>) -> FileRecord {
     let (kind, size, content) = match &entry.kind {
         Kind::Dir => (FileKind::Dir, 0, String::new()),
         Kind::File(content) => {
-            let hash = hash
-                .map(|hash| hash.to_hex().to_string())
-                .unwrap_or_default();
+            let hash = hash.map(|hash| format!("{hash:032x}")).unwrap_or_default();
             (FileKind::File, content.size(), hash)
         }
         Kind::Symlink(target) => (
@@ -80,7 +79,7 @@ pub(crate) fn record(entry: &Entry, hash: Option<blake3::Hash>) -> FileRecord {
 /// The store's key of a part's index. The diff-id alone would not do: two parts of the same bytes
 /// may come from different packages.
 fn key(tars: &Key, diff_id: &Sha256) -> Key {
-    let mut key = KeyBuilder::new("strata index 3");
+    let mut key = KeyBuilder::new("strata index 4");
     key.key("tars", tars);
     key.field("diff id", diff_id.0);
     key.finish()

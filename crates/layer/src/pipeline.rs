@@ -16,17 +16,18 @@ use std::{
 use lock::Sha256;
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
+use twox_hash::XxHash3_128;
 
 use crate::{
     BoxError, Content, Context, DeflatedSink, Entry, Error, FileRecord, Kind, Result,
     buffers::{Buffer, Buffers},
-    frames::{Chunk, Cutter},
+    frames::{Chunk, Cutter, Stretch},
     index,
     tar_form::{END, content_size, padding, write_header},
 };
 
 /// Chunks that are read ahead of the hash.
-const READ_AHEAD: usize = 2;
+const READ_AHEAD: usize = 1;
 
 /// A tar, by what it holds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -54,7 +55,7 @@ pub(crate) fn write_part(
 ) -> Result<Written> {
     let (send, chunks) = sync_channel(READ_AHEAD);
     // So many frames wait for the writer.
-    let (send_frames, frames) = sync_channel(cx.threads() + 1);
+    let (send_frames, frames) = sync_channel(cx.threads());
     thread::scope(|scope| {
         let reading = Reading {
             deflated: cx.compression.takes_deflated(),
@@ -124,7 +125,7 @@ impl Reading {
         Ok(self.hashed.then_some(files))
     }
 
-    fn entry(self, entry: &Entry, cutter: &mut Cutter) -> Result<Option<blake3::Hash>> {
+    fn entry(self, entry: &Entry, cutter: &mut Cutter) -> Result<Option<u128>> {
         let stopped = |error: io::Error| content_error(entry, error.into());
         let size = content_size(entry);
         cutter.begin_entry(size).map_err(stopped)?;
@@ -143,7 +144,7 @@ impl Reading {
         entry: &Entry,
         content: &dyn Content,
         cutter: &mut Cutter,
-    ) -> Result<Option<blake3::Hash>> {
+    ) -> Result<Option<u128>> {
         let failed = |source| content_error(entry, source);
         let size = content.size();
         let deflated = content
@@ -155,7 +156,7 @@ impl Reading {
         let mut counting = Counting {
             out: cutter,
             count: 0,
-            hash: self.hashed.then(blake3::Hasher::new),
+            hash: self.hashed.then(XxHash3_128::new),
         };
         match deflated {
             Some(deflated) => deflated.copy(&mut counting),
@@ -174,7 +175,7 @@ impl Reading {
             let ended = cutter.end_member(deflated.crc32(), size);
             ended.map_err(|error| failed(error.into()))?;
         }
-        Ok(hash.map(|hash| hash.finalize()))
+        Ok(hash.map(|hash| hash.finish_128()))
     }
 }
 
@@ -188,14 +189,14 @@ fn content_error(entry: &Entry, source: BoxError) -> Error {
 struct Counting<'c> {
     out: &'c mut Cutter,
     count: u64,
-    hash: Option<blake3::Hasher>,
+    hash: Option<XxHash3_128>,
 }
 
 impl Write for Counting<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let taken = self.out.write(bytes)?;
         if let Some(hash) = &mut self.hash {
-            hash.update(&bytes[..taken]);
+            hash.write(&bytes[..taken]);
         }
         self.count += taken as u64;
         Ok(taken)
@@ -230,22 +231,32 @@ fn hash_and_compress(
     let mut diff = sha2::Sha256::new();
     let mut size = 0;
     for chunk in chunks {
-        let chunk = Arc::new(chunk);
+        let Chunk {
+            plain,
+            packed,
+            stretches,
+        } = chunk;
+        let plain = Arc::new(plain);
         let (done, frame) = sync_channel(1);
-        let (work, compression, buffers) = (chunk.clone(), cx.compression, cx.buffers.clone());
-        cx.pool.spawn(move || {
-            let mut out = Buffers::take(&buffers);
-            let made = compression.compress(&work, &mut out);
-            drop(work);
-            // The receiver is gone only when the part has failed already.
-            let _ = done.send(made.map(|()| out));
-        });
-        if known.is_none() {
-            diff.update(chunk.plain.as_slice());
+        // The receiver of what is sent is gone only when the part has failed already.
+        if let [Stretch::Packed(..)] = stretches.as_slice() {
+            let _ = done.send(Ok(packed));
+        } else {
+            let (plain, compression) = (plain.clone(), cx.compression);
+            let buffers = cx.buffers.clone();
+            cx.pool.spawn(move || {
+                let mut out = Buffers::take(&buffers);
+                let made = compression.compress(&plain, &packed, &stretches, &mut out);
+                drop((plain, packed));
+                let _ = done.send(made.map(|()| out));
+            });
         }
-        size += chunk.plain.len() as u64;
-        advance(chunk.plain.len() as u64);
-        drop(chunk);
+        if known.is_none() {
+            diff.update(plain.as_slice());
+        }
+        size += plain.len() as u64;
+        advance(plain.len() as u64);
+        drop(plain);
         if out.send(frame).is_err() {
             break;
         }

@@ -17,13 +17,13 @@ use store::{KeyBuilder, ProgressTask, TaskKind};
 
 use crate::{
     Error, Interpreter, Result,
-    pack::{self, Pack},
+    pack::{self, Pack, PackWriter},
     worker::Compiled,
 };
 
 const KIND: &str = "bytecode";
 /// Version of the worker and of the pack.
-const FORMAT: &str = "strata bytecode 2";
+const FORMAT: &str = "strata bytecode 3";
 /// No module is larger.
 const LARGEST: u64 = 64 << 20;
 
@@ -60,25 +60,31 @@ pub(crate) fn bytecode(
         format!("{name}: {} modules", modules.len()),
         Some(modules.iter().map(|(_, text)| text.size()).sum()),
     );
-    let compiled = compile_all(interpreter, modules, &|bytes| progress.advance(bytes))?;
-    let mut out = cx.store.file_writer(KIND, &key)?;
-    pack::write(&mut out, &compiled).map_err(|source| Error::Io {
+    let unwritten = |source| Error::Io {
         path: path.clone(),
         source,
-    })?;
+    };
+    let out = Mutex::new(PackWriter::new(cx.store.file_writer(KIND, &key)?));
+    let add = |number: usize, compiled: &Compiled| {
+        let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
+        out.add(number, compiled).map_err(unwritten)
+    };
+    compile_all(interpreter, modules, &add, &|bytes| progress.advance(bytes))?;
+    let out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let out = out.finish().map_err(unwritten)?;
     out.commit()?;
     progress.done();
     pack::read(&path)
 }
 
-/// Compiles on as many workers as there are to be had; the result is in the order of `modules`.
+/// Compiles on as many workers as there are to be had; `add` gets each result with its module's number.
 fn compile_all(
     interpreter: &Interpreter,
     modules: &[Module],
+    add: &(dyn Fn(usize, &Compiled) -> Result<()> + Sync),
     advance: &(dyn Fn(u64) + Sync),
-) -> Result<Vec<Compiled>> {
+) -> Result<()> {
     let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::with_capacity(modules.len()));
     let work = || {
         interpreter.with_worker(|worker| {
             loop {
@@ -92,9 +98,7 @@ fn compile_all(
                         source,
                     })?;
                 if let Some(compiled) = worker.compile(path, &text)? {
-                    done.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push((at, compiled));
+                    add(at, &compiled)?;
                 }
                 advance(text.len() as u64);
             }
@@ -120,8 +124,5 @@ fn compile_all(
             .map(|helper| helper.join().unwrap_or_else(|_| gone()));
         joined.chain([own]).collect()
     });
-    results.into_iter().collect::<Result<()>>()?;
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(at, _)| *at);
-    Ok(done.into_iter().map(|(_, compiled)| compiled).collect())
+    results.into_iter().collect()
 }

@@ -85,6 +85,7 @@ fn guard(init: Pid, lifeline: &OwnedFd, report: &OwnedFd) -> ! {
     // SAFETY: plain system call. The program's stdin, which was 0, is init's and the program's now.
     let lifeline = unsafe { libc::dup2(lifeline.as_raw_fd(), LIFELINE) };
     let kept = watched.as_ref().map_or(LIFELINE, |fd| fd.as_raw_fd());
+    forget_memory();
     // Everything else goes: std's exec pipe and the stdio pipes, so that the parent sees their
     // ends, and all lifelines, this sandbox's own writing end among them.
     close_range(LIFELINE + 1, kept - 1);
@@ -143,6 +144,7 @@ fn begin(guard: &OwnedFd, report: &OwnedFd) -> Result<()> {
             exit(BROKEN);
         }
         Ok(Some(program)) => {
+            forget_memory();
             close_range(0, RawFd::MAX);
             loop {
                 match wait(WaitOptions::empty()) {
@@ -331,6 +333,97 @@ fn default_signals() {
     }
 }
 
+/// Gives back what a fork shares of our memory and does not need: as long as it shares a page, one that
+/// we change is there twice. Large anonymous mappings go, the heap among them; the stack stays, and with
+/// it all that a guard or init still has to know.
+fn forget_memory() {
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
+    let Ok(maps) = rustix::fs::open(c"/proc/self/maps", flags, rustix::fs::Mode::empty()) else {
+        return;
+    };
+    let mut lines = Lines::default();
+    let here = (&raw const lines).addr();
+    let mut block = [0; 4096];
+    while let Ok(read @ 1..) = rustix::io::read(&maps, &mut block) {
+        for byte in &block[..read] {
+            let Some((from, to)) = lines.next(*byte) else {
+                continue;
+            };
+            if to - from >= LARGE && !(from..to).contains(&here) {
+                // SAFETY: from here on this process makes system calls on what lies on its stack.
+                unsafe {
+                    libc::madvise(
+                        std::ptr::with_exposed_provenance_mut(from),
+                        to - from,
+                        libc::MADV_DONTNEED,
+                    )
+                };
+            }
+        }
+    }
+}
+
+/// Smaller mappings are left: thread-local data of the main thread is in one.
+const LARGE: usize = 1 << 20;
+
+/// Reads lines of `/proc/self/maps` byte by byte, without allocating.
+#[derive(Default)]
+struct Lines {
+    /// Where in the line: a field's number, from 0, and how far into it.
+    field: usize,
+    inside: usize,
+    from: usize,
+    to: usize,
+    second: bool,
+    /// Readable, writable, not executable, private.
+    plain: bool,
+    /// No file is mapped there.
+    anonymous: bool,
+}
+
+impl Lines {
+    /// Takes a byte; at the end of a line that is an anonymous mapping, gives its addresses.
+    fn next(&mut self, byte: u8) -> Option<(usize, usize)> {
+        match (byte, self.field) {
+            (b'\n', _) => {
+                let line = std::mem::take(self);
+                // The kernel's own, such as [stack], have names; of those the heap may go.
+                return (line.plain && line.anonymous && line.to > line.from)
+                    .then_some((line.from, line.to));
+            }
+            (b' ', _) => {
+                // The last field, a name, stands after many spaces.
+                if self.inside > 0 {
+                    self.field += 1;
+                    self.inside = 0;
+                }
+                return None;
+            }
+            (b'-', 0) => self.second = true,
+            (digit, 0) => {
+                let value = (digit as char).to_digit(16).unwrap_or_default() as usize;
+                let address = if self.second {
+                    &mut self.to
+                } else {
+                    &mut self.from
+                };
+                *address = *address << 4 | value;
+            }
+            (letter, 1) => {
+                self.plain = b"rw-p".get(self.inside) == Some(&letter)
+                    && (self.inside == 0 || self.plain);
+            }
+            (digit, 4) => self.anonymous = self.inside == 0 && digit == b'0',
+            (letter, 5) => {
+                self.anonymous &= b"[heap]".get(self.inside) == Some(&letter);
+            }
+            _ => {}
+        }
+        self.inside += 1;
+        None
+    }
+}
+
 /// Closes all files from `first` to `last`, both included; none where `last` is smaller.
 fn close_range(first: RawFd, last: RawFd) {
     if last >= first {
@@ -363,4 +456,29 @@ fn exit(status: i32) -> ! {
 fn last_error() -> Errno {
     // SAFETY: libc's pointer to this thread's errno is always valid.
     Errno::from_raw_os_error(unsafe { *libc::__errno_location() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anonymous_mappings_and_the_heap_are_found() {
+        let maps = b"55d0c0a00000-55d0c0b00000 rw-p 00000000 08:01 1234    /usr/bin/program\n\
+            55d0c1000000-55d0c1200000 rw-p 00000000 00:00 0      [heap]\n\
+            7f0000000000-7f0000100000 rw-p 00000000 00:00 0 \n\
+            7f0000100000-7f0000200000 ---p 00000000 00:00 0 \n\
+            7f0000200000-7f0000300000 r-xp 00000000 00:00 0 \n\
+            7f0000300000-7f0000400000 rw-s 00000000 00:01 9      /dev/zero (deleted)\n\
+            7ffc00000000-7ffc00100000 rw-p 00000000 00:00 0      [stack]\n";
+        let mut lines = Lines::default();
+        let found: Vec<_> = maps.iter().filter_map(|byte| lines.next(*byte)).collect();
+        assert_eq!(
+            found,
+            [
+                (0x55d0_c100_0000, 0x55d0_c120_0000),
+                (0x7f00_0000_0000, 0x7f00_0010_0000),
+            ]
+        );
+    }
 }

@@ -40,8 +40,8 @@
 //! init and the guard, which has one thread. When [`Child::wait`] or the drop returns, nothing runs
 //! any more.
 //!
-//! The guard and init are forks without exec: they share our memory copy-on-write while they live.
-//! Start long-lived workers before filling much memory.
+//! The guard and init are forks without exec. They give back what they share of our memory, so a
+//! long-lived worker does not keep a second copy of it.
 //!
 //! Needs Linux 5.12 (`mount_setattr`), with seccomp.
 

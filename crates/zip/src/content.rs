@@ -13,8 +13,9 @@ use layer::{BoxError, Content, Deflated, DeflatedSink};
 
 use crate::{Error, Method, Result, ZipEntry, ZipFile, directory::Fields};
 
-/// How much is read and inflated at a time, in bytes.
-const BUFFER: usize = 256 << 10;
+/// How much is read and inflated at a time, in bytes: more than a local header's largest name and
+/// other fields, and little enough for a core's own cache.
+const BUFFER: usize = 128 << 10;
 /// Bytes read with a local header for its name and what else it has: nearly always enough.
 const EXTRA: usize = 64;
 
@@ -271,8 +272,8 @@ impl<'z> Source<'z> {
     /// Begins after the local header, whose name must be the directory's. A small entry is there then.
     fn open(zip: &'z ZipFile, entry: &ZipEntry, buffer: &'z mut Vec<u8>) -> Result<Self> {
         let head = 30 + entry.raw_name.len() + EXTRA;
-        let wanted = BUFFER.min(head + entry.compressed_size.min(BUFFER as u64) as usize);
-        buffer.resize(wanted.max(30), 0);
+        let wanted = head + entry.compressed_size.min(BUFFER as u64) as usize;
+        buffer.resize(wanted, 0);
         let found = read_some(zip, buffer, entry.header_offset)?;
         let disagrees = |expected: String, found: String| Error::Disagrees {
             entry: entry.path.to_string(),
