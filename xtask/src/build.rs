@@ -34,10 +34,7 @@ fn context(
     };
     let places = Places::from_env()?.with_local(folder);
     let places = resolve::with_snapshot(places, lock)?;
-    let mut cx = Context::new(
-        store,
-        Fetcher::new(places, progress, options.offline),
-    )?;
+    let mut cx = Context::new(store, Fetcher::new(places, progress, options.offline))?;
     cx.compression = match options.compression.unwrap_or(Codec::Zstd) {
         Codec::Zstd => Compression::zstd(options.level.unwrap_or(3))?,
         Codec::Gzip => Compression::gzip(options.level.unwrap_or(6))?,

@@ -4,14 +4,17 @@
 #![allow(rustdoc::invalid_html_tags, rustdoc::broken_intra_doc_links)]
 
 mod archive;
+mod bench;
 mod build;
 mod check;
 mod edit;
 mod engine;
+mod fetch;
 mod image;
 mod layer_verb;
 mod load;
 mod lock_verb;
+mod memory;
 mod options;
 mod outdated;
 mod place;
@@ -43,6 +46,8 @@ enum Verb {
     Lock(lock_verb::Args),
     Outdated(outdated::Args),
     Check(check::Args),
+    Fetch(fetch::Args),
+    Bench(bench::Args),
     /// Adds packages to a layer of an edition, and locks it.
     Add(edit::Args),
     /// Removes packages from a layer of an edition, and locks it.
@@ -50,6 +55,7 @@ enum Verb {
 }
 
 fn main() -> std::process::ExitCode {
+    memory::bound();
     let result = match Cli::parse().verb {
         Verb::Image(args) => image::run(&args),
         Verb::Layer(args) => layer_verb::run(&args),
@@ -59,6 +65,8 @@ fn main() -> std::process::ExitCode {
         Verb::Lock(args) => lock_verb::run(&args),
         Verb::Outdated(args) => outdated::run(&args),
         Verb::Check(args) => check::run(&args),
+        Verb::Fetch(args) => fetch::run(&args),
+        Verb::Bench(args) => bench::run(&args),
         Verb::Add(args) => edit::add(&args),
         Verb::Remove(args) => edit::remove(&args),
     };

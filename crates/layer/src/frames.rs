@@ -103,8 +103,7 @@ impl Cutter {
 
     /// The file and its stream are over.
     pub(crate) fn end_member(&mut self, crc32: u32, size: u64) -> io::Result<()> {
-        self.packed()
-            .extend_from_slice(&gzip::trailer(crc32, size));
+        self.packed().extend_from_slice(&gzip::trailer(crc32, size));
         self.cover();
         self.in_member = false;
         // Where a large member was cut says nothing about the entries after it.

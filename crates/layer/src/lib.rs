@@ -27,9 +27,7 @@ mod tree;
 
 pub use blob::{ConfigPatch, HealthCheck, LayerBlob, Package, Part, PartOrigin, Rank};
 pub use codec::Compression;
-pub use content::{
-    BoxError, Content, Deflated, DeflatedSink, FileContent, copy_exact, read_small,
-};
+pub use content::{BoxError, Content, Deflated, DeflatedSink, FileContent, copy_exact, read_small};
 pub use context::Context;
 pub use error::{Error, Result};
 pub use index::{FileKind, FileRecord, read_index};

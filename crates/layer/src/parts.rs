@@ -210,7 +210,9 @@ fn lookup(cx: &Context, keys: &Keys) -> Result<Option<Vec<Part>>> {
     };
     for part in &mut parts {
         (part.key, part.tars) = (keys.parts, keys.tars);
-        if !cx.store.has_blob(&part.digest, part.size) || !index::exists(&cx.store, &part.tars, &part.diff_id) {
+        if !cx.store.has_blob(&part.digest, part.size)
+            || !index::exists(&cx.store, &part.tars, &part.diff_id)
+        {
             return Ok(None);
         }
         part.path = cx.store.blob_path(&part.digest);

@@ -147,9 +147,7 @@ impl Reading {
     ) -> Result<Option<u128>> {
         let failed = |source| content_error(entry, source);
         let size = content.size();
-        let deflated = content
-            .deflated()
-            .filter(|_| self.deflated && size > 0);
+        let deflated = content.deflated().filter(|_| self.deflated && size > 0);
         if deflated.is_some() {
             cutter.begin_member();
         }

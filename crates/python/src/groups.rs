@@ -6,7 +6,9 @@ use lock::Wheel;
 /// From this size of the file on, in bytes, a wheel is a part of its own.
 const ALONE: u64 = 60_000_000;
 /// A group of small wheels is aimed at about this many bytes of files.
-const GROUP: u64 = 100_000_000;
+/// Smaller is quicker to make again; but an image may have some 120 parts, and its layers do not know
+/// of each other's.
+const GROUP: u64 = 50_000_000;
 
 /// The wheels of a layer by part: a name for it, and the wheels in the order given.
 pub(crate) fn groups(layer: &str, wheels: Vec<Wheel>) -> Vec<(String, Vec<Wheel>)> {

@@ -67,7 +67,9 @@ pub(crate) fn read(path: &Path) -> Result<Pack> {
     let file = std::fs::File::open(path).map_err(io)?;
     let length = file.metadata().map_err(io)?.len();
     let mut tail = [0; 8];
-    let end = length.checked_sub(8).ok_or_else(|| bad("it is cut short"))?;
+    let end = length
+        .checked_sub(8)
+        .ok_or_else(|| bad("it is cut short"))?;
     file.read_exact_at(&mut tail, end).map_err(io)?;
     let size = u64::from_le_bytes(tail);
     let begin = end

@@ -34,3 +34,4 @@ pub use resolve::{Options, Update, resolve};
 pub use settled::{is_settled, settle, settled_key};
 pub use snapshot::with_snapshot;
 pub use summary::{Change, Setting, Summary, summary};
+pub use uv::uv;

@@ -37,10 +37,7 @@ pub(crate) struct Uv {
 impl Uv {
     /// `STRATA_UV`, or the pinned one from the store or the Python index.
     pub(crate) fn get(store: &Store, fetcher: &Fetcher) -> Result<Self> {
-        let program = match std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
-            Some(program) => program.into(),
-            None => pinned(store, fetcher)?,
-        };
+        let program = uv(store, fetcher)?;
         let index = fetcher
             .places()
             .python()?
@@ -83,6 +80,17 @@ impl Uv {
             explanation: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
             lines: Vec::new(),
         })
+    }
+}
+
+/// The program's path: `STRATA_UV`, or the pinned one from the store or the Python index.
+///
+/// # Errors
+/// Where it can be had from neither.
+pub fn uv(store: &Store, fetcher: &Fetcher) -> Result<PathBuf> {
+    match std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
+        Some(program) => Ok(program.into()),
+        None => pinned(store, fetcher),
     }
 }
 

@@ -410,8 +410,8 @@ impl Lines {
                 *address = *address << 4 | value;
             }
             (letter, 1) => {
-                self.plain = b"rw-p".get(self.inside) == Some(&letter)
-                    && (self.inside == 0 || self.plain);
+                self.plain =
+                    b"rw-p".get(self.inside) == Some(&letter) && (self.inside == 0 || self.plain);
             }
             (digit, 4) => self.anonymous = self.inside == 0 && digit == b'0',
             (letter, 5) => {

@@ -340,7 +340,11 @@ impl<'z> Source<'z> {
 fn read_some(zip: &ZipFile, buffer: &mut [u8], offset: u64) -> Result<usize> {
     let mut done = 0;
     while done < buffer.len() {
-        match zip.0.file.read_at(&mut buffer[done..], offset + done as u64) {
+        match zip
+            .0
+            .file
+            .read_at(&mut buffer[done..], offset + done as u64)
+        {
             Ok(0) => break,
             Ok(read) => done += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -95,7 +95,10 @@ fn streams_are_taken_as_they_lie() {
     let gzip = part(folder.path(), Compression::gzip(6).unwrap(), 2);
     // Another store: nothing is known of the tar there.
     let zstd = part(folder.path(), Compression::default(), 1);
-    assert_eq!((gzip.diff_id, gzip.diff_size), (zstd.diff_id, zstd.diff_size));
+    assert_eq!(
+        (gzip.diff_id, gzip.diff_size),
+        (zstd.diff_id, zstd.diff_size)
+    );
     let expected = tar(&zstd);
     assert!(tar(&gzip) == expected);
     assert!(gunzip(&gzip.path) == expected);

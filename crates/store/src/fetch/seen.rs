@@ -85,7 +85,11 @@ mod tests {
         assert!(!is_seen(&store, &digest, &about()));
         look();
         assert!(is_seen(&store, &digest, &about()));
-        assert!(is_seen(&Store::open(folder.path()).unwrap(), &digest, &about()));
+        assert!(is_seen(
+            &Store::open(folder.path()).unwrap(),
+            &digest,
+            &about()
+        ));
         assert!(!is_seen(&store.anew().unwrap(), &digest, &about()));
         // At once, in place and of the same length.
         let mut file = fs::OpenOptions::new().write(true).open(&path).unwrap();

@@ -1,0 +1,99 @@
+//! The whole image beside a Containerfile of the same packages: mmdebstrap makes the root file system,
+//! buildah adds it, uv installs the wheels from a local folder and compiles them, buildah writes an OCI
+//! archive. Once: it takes minutes.
+
+use std::{fs, process::Command};
+
+use anyhow::Result;
+
+use super::{
+    bed::{Bed, Kept},
+    command::{exists, measure},
+    debian::mirror,
+    figures::{Figures, Row, Wanted, seconds},
+};
+
+/// The wheels are in a volume, so that they are not copied into the build.
+const CONTAINERFILE: &str = "FROM scratch
+ADD root.tar /
+RUN /bench/uv pip install --no-config --no-index --offline --no-deps --compile-bytecode \
+    --link-mode copy --break-system-packages --python /usr/bin/python3.14 /bench/wheels/*.whl
+";
+
+pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
+    for program in ["buildah", "mmdebstrap"] {
+        if !exists(program) {
+            figures.note(format!(
+                "{program} is not installed: the image was not compared with a Containerfile"
+            ));
+            return Ok(());
+        }
+    }
+    let path = bed.write_lock("whole", &bed.lock)?;
+    bed.keep(Kept::Nothing)?;
+    let ours = measure(&mut bed.strata(&["image", "--compression", "gzip"], &path)?)?;
+
+    let (context, volume) = (bed.path("context"), bed.path("volume"));
+    fs::create_dir_all(&context)?;
+    fs::create_dir_all(volume.join("wheels"))?;
+    fs::write(context.join("Containerfile"), CONTAINERFILE)?;
+    fs::copy(
+        resolve::uv(&bed.user_store, &bed.fetcher)?,
+        volume.join("uv"),
+    )?;
+    for wheel in &bed.lock.wheels {
+        let from = bed.download(&wheel.sha256);
+        let to = volume.join("wheels").join(&wheel.filename);
+        // A symbolic link would lead out of the volume.
+        fs::hard_link(&from, &to)?;
+    }
+    let archive = bed.path("archive-whole");
+    let names = mirror(bed, &bed.lock, &archive)?;
+    let storage = bed.path("buildah");
+    let buildah = || {
+        let mut command = Command::new("buildah");
+        command
+            .arg("--root")
+            .arg(storage.join("root"))
+            .arg("--runroot")
+            .arg(storage.join("run"))
+            .args(["--storage-driver", "vfs"]);
+        command
+    };
+    let system = measure(
+        Command::new("mmdebstrap")
+            .args(["--quiet", "--variant=custom"])
+            .arg(format!("--include={names}"))
+            .arg("--setup-hook=mkdir -p \"$1\"/etc/apt/apt.conf.d")
+            .arg(&bed.lock.debian.suite)
+            .arg(context.join("root.tar"))
+            .arg(format!("deb [trusted=yes] copy://{} ./", archive.display())),
+    )?;
+    let built = measure(
+        buildah()
+            .args(["build", "--isolation", "chroot", "--tag", "bench"])
+            .arg("--volume")
+            .arg(format!("{}:/bench:ro", volume.display()))
+            .arg(&context),
+    )?;
+    let pushed = measure(
+        buildah()
+            .args(["push", "bench"])
+            .arg(format!("oci-archive:{}", bed.path("bench.tar").display())),
+    )?;
+    let theirs = system.seconds + built.seconds + pushed.seconds;
+    figures.note(format!(
+        "the Containerfile: mmdebstrap {}, buildah build {}, writing the archive {}",
+        seconds(system.seconds),
+        seconds(built.seconds),
+        seconds(pushed.seconds)
+    ));
+    figures.row(Row {
+        what: format!("{} from downloads alone, gzip", bed.lock.edition),
+        ours: seconds(ours.seconds),
+        against: format!("mmdebstrap, buildah and uv {}", seconds(theirs)),
+        ratio: theirs / ours.seconds,
+        wanted: Wanted::AtLeast(10.0),
+    });
+    Ok(())
+}

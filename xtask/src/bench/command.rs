@@ -1,0 +1,104 @@
+//! A program that is measured: how long it takes, and how much memory it and all that it starts have at
+//! most.
+
+use std::{
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+/// How often memory is looked at.
+const LOOK: Duration = Duration::from_millis(150);
+
+/// What a run came to.
+#[derive(Debug, Clone, Copy)]
+pub struct Run {
+    /// Wall time, in seconds.
+    pub seconds: f64,
+    /// The most memory of all its processes together, in bytes: the sum of their proportional set sizes,
+    /// so that shared pages count once.
+    pub memory: u64,
+}
+
+/// Runs a program to its end; its output goes nowhere, unless it fails.
+pub fn measure(command: &mut Command) -> Result<Run> {
+    let shown = format!("{command:?}");
+    let mut log = tempfile::tempfile()?;
+    command
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log.try_clone()?);
+    let begun = Instant::now();
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("starting {shown}"))?;
+    let id = child.id();
+    // The waiting thread takes the time, so that looking does not lengthen it.
+    let waiting = thread::spawn(move || child.wait().map(|status| (status, begun.elapsed())));
+    let mut memory = 0;
+    while !waiting.is_finished() {
+        memory = memory.max(memory_below(id));
+        let next = Instant::now() + LOOK;
+        while !waiting.is_finished() && Instant::now() < next {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+    let (status, took) = waiting
+        .join()
+        .map_err(|_| anyhow::anyhow!("waiting for {shown}"))??;
+    if !status.success() {
+        use std::io::{Read, Seek};
+        let mut said = String::new();
+        log.rewind()?;
+        log.read_to_string(&mut said)?;
+        let tail: Vec<&str> = said.lines().rev().take(12).collect();
+        let tail: Vec<&str> = tail.into_iter().rev().collect();
+        bail!("{shown}: {status}\n{}", tail.join("\n"));
+    }
+    Ok(Run {
+        seconds: took.as_secs_f64(),
+        memory,
+    })
+}
+
+/// Runs it outside of any measurement.
+pub fn quietly(command: &mut Command) -> Result<()> {
+    measure(command).map(drop)
+}
+
+/// Whether a program of this name answers.
+pub fn exists(program: &str) -> bool {
+    Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn memory_below(id: u32) -> u64 {
+    let rollup = std::fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
+    let own = rollup
+        .lines()
+        .find_map(|line| line.strip_prefix("Pss:"))
+        .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
+        .unwrap_or_default();
+    let tasks = std::fs::read_dir(format!("/proc/{id}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let below: u64 = tasks
+        .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
+        .flat_map(|children| {
+            let ids: Vec<u32> = children
+                .split_whitespace()
+                .filter_map(|id| id.parse().ok())
+                .collect();
+            ids
+        })
+        .map(memory_below)
+        .sum();
+    own * 1024 + below
+}

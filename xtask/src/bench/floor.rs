@@ -1,0 +1,216 @@
+//! What this machine could do at best: the speed of each piece of work, measured on the image's own
+//! bytes with all threads busy, and what they come to for the whole image with nothing in between.
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    path::Path,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, anyhow};
+use layer::Compression;
+use sha2::Digest;
+use zip_reader::ZipFile;
+
+/// Bytes that are compressed at a time, as in a layer.
+const PIECE: usize = 4 << 20;
+/// Every so many pieces one is measured.
+const EVERY: usize = 4;
+
+/// A part of a built image.
+#[derive(Debug, serde::Deserialize)]
+pub struct Part {
+    /// The blob's path.
+    pub path: std::path::PathBuf,
+    /// The blob's size in bytes.
+    pub size: u64,
+    /// The tar's size in bytes.
+    pub diff_size: u64,
+}
+
+/// Bytes and the time that they took on one of several busy threads.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Speed {
+    bytes: u64,
+    time: Duration,
+}
+
+impl Speed {
+    fn add(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.time += other.time;
+    }
+
+    /// How long so many bytes take on one thread, in seconds.
+    pub fn seconds(self, bytes: u64) -> f64 {
+        bytes as f64 * self.time.as_secs_f64() / (self.bytes as f64).max(1.0)
+    }
+
+    /// Megabytes in a second, on one thread.
+    pub fn rate(self) -> f64 {
+        self.bytes as f64 / self.time.as_secs_f64().max(1e-9) / 1e6
+    }
+}
+
+/// Speeds of one thread while all are busy, and the disk's.
+#[derive(Debug, Default)]
+pub struct Speeds {
+    pub inflate: Speed,
+    pub deflate: Speed,
+    pub zstd: Speed,
+    pub sha256: Speed,
+    /// Writing to the disk to the end, by one thread.
+    pub disk: Speed,
+}
+
+fn timed<T>(bytes: usize, work: impl FnOnce() -> T) -> (Speed, T) {
+    let begun = Instant::now();
+    let made = work();
+    let time = begun.elapsed();
+    let bytes = bytes as u64;
+    (Speed { bytes, time }, made)
+}
+
+/// Gives out items to all threads.
+fn on_all_threads<T: Send>(items: Vec<T>, work: impl Fn(T) -> Result<()> + Sync) -> Result<()> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let queue = Mutex::new(items);
+    let next = || queue.lock().ok().and_then(|mut queue| queue.pop());
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    while let Some(item) = next() {
+                        work(item)?;
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        running
+            .into_iter()
+            .map(|thread| thread.join().map_err(|_| anyhow!("a measuring thread"))?)
+            .collect()
+    })
+}
+
+/// Measures on the parts of a zstd image and the wheels that they were made of.
+pub fn measure(parts: &[Part], wheels: &[std::path::PathBuf], folder: &Path) -> Result<Speeds> {
+    let all = Mutex::new(Speeds::default());
+    let with = |change: &dyn Fn(&mut Speeds)| {
+        if let Ok(mut all) = all.lock() {
+            change(&mut all);
+        }
+    };
+    on_all_threads(parts.iter().collect(), |part: &Part| {
+        let mut tar = Compression::default().decoder(File::open(&part.path)?)?;
+        let mut compressor = zstd::bulk::Compressor::new(3)?;
+        let mut deflater = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
+        let mut piece = vec![0; PIECE];
+        let mut frame = Vec::with_capacity(zstd::zstd_safe::compress_bound(PIECE));
+        let mut packed = vec![0; deflater.deflate_compress_bound(PIECE)];
+        for number in 0.. {
+            let size = fill(&mut tar, &mut piece)?;
+            if size == 0 {
+                break;
+            }
+            if number % EVERY != 0 {
+                continue;
+            }
+            let piece = &piece[..size];
+            let (zstd, made) = timed(size, || compressor.compress_to_buffer(piece, &mut frame));
+            made?;
+            let (sha256, _) = timed(size, || sha2::Sha256::digest(piece));
+            // What is deflated in a gzip layer is mostly text and programs; a quarter of that will do.
+            let deflate = (number % (4 * EVERY) == 0).then(|| {
+                let (deflate, made) = timed(size, || deflater.deflate_compress(piece, &mut packed));
+                made.map(|_| deflate)
+            });
+            let deflate = deflate.transpose()?;
+            with(&|all| {
+                all.zstd.add(zstd);
+                all.sha256.add(sha256);
+                all.deflate.add(deflate.unwrap_or_default());
+            });
+        }
+        Ok(())
+    })?;
+    on_all_threads(wheels.to_vec(), |wheel| {
+        let zip = ZipFile::open(&wheel)?;
+        for at in (0..zip.entries().len()).step_by(EVERY) {
+            let size = zip.entries()[at].size as usize;
+            let content = zip.content(at);
+            let (inflate, done) = timed(size, || content.copy_to(&mut std::io::sink()));
+            done.map_err(|error| anyhow!("{}: {error}", wheel.display()))?;
+            with(&|all| all.inflate.add(inflate));
+        }
+        Ok(())
+    })?;
+    let disk = disk(folder)?;
+    with(&|all| all.disk = disk);
+    all.into_inner().map_err(|_| anyhow!("a measuring thread"))
+}
+
+fn disk(folder: &Path) -> Result<Speed> {
+    let block = vec![0x5a; 4 << 20];
+    let mut file = tempfile::tempfile_in(folder)?;
+    let (speed, done) = timed(block.len() * 128, || {
+        (0..128)
+            .try_for_each(|_| file.write_all(&block))
+            .and_then(|()| file.sync_all())
+    });
+    done?;
+    Ok(speed)
+}
+
+fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..])? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    Ok(filled)
+}
+
+/// How many bytes go through what.
+#[derive(Debug, Clone, Copy)]
+pub struct Amounts {
+    /// Out of wheels.
+    pub inflated: u64,
+    /// Through the compressor.
+    pub compressed: u64,
+    /// All tars.
+    pub tars: u64,
+    /// All blobs.
+    pub blobs: u64,
+}
+
+impl Speeds {
+    /// The least time, in seconds: all the processor's work spread evenly over its threads, or the disk,
+    /// whichever takes longer.
+    pub fn floor(&self, gzip: bool, amounts: Amounts) -> f64 {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from) as f64;
+        let compressor = if gzip { self.deflate } else { self.zstd };
+        let work = self.inflate.seconds(amounts.inflated)
+            + compressor.seconds(amounts.compressed)
+            + self.sha256.seconds(amounts.tars + amounts.blobs);
+        (work / threads).max(self.disk.seconds(amounts.blobs))
+    }
+
+    /// One line for people.
+    pub fn shown(&self) -> String {
+        format!(
+            "speeds on one thread with all busy: inflate {:.0}, deflate -6 {:.0}, zstd -3 {:.0}, sha256 \
+             {:.0} MB/s; disk {:.0} MB/s",
+            self.inflate.rate(),
+            self.deflate.rate(),
+            self.zstd.rate(),
+            self.sha256.rate(),
+            self.disk.rate()
+        )
+    }
+}

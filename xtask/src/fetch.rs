@@ -1,0 +1,44 @@
+//! `cargo xtask fetch`: an edition's artifacts into the store, without building.
+
+use std::{path::Path, path::PathBuf, sync::Arc};
+
+use anyhow::Result;
+use indicatif::HumanBytes;
+use lock::Lock;
+use store::{Fetcher, Places};
+
+use crate::{place, progress::Bars};
+
+/// Brings all artifacts of an edition into the store, for a build without a network later.
+///
+/// Commits of git repositories are fetched by the build itself.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  cargo xtask fetch starter && cargo xtask image starter --offline"
+)]
+pub struct Args {
+    /// The edition, as in editions/<EDITION>.lock, or the path of a lock file.
+    #[arg(default_value = "starter")]
+    edition: String,
+    /// The store's folder [default: STRATA_STORE, else the user's cache folder].
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let path = place::edition(&args.edition, "lock")?;
+    let lock = Lock::read(&path)?;
+    let store = place::store(args.store.as_deref())?;
+    let local = path.parent().unwrap_or(Path::new("."));
+    let places = resolve::with_snapshot(Places::from_env()?.with_local(local), &lock)?;
+    let fetcher = Fetcher::new(places, Arc::new(Bars::new()), false);
+    let artifacts = lock.artifacts();
+    fetcher.fetch_all(&store, &artifacts)?;
+    let bytes = artifacts.iter().map(|artifact| artifact.size).sum();
+    eprintln!(
+        "{} artifacts, {}, are in the store",
+        artifacts.len(),
+        HumanBytes(bytes)
+    );
+    Ok(())
+}
