@@ -91,8 +91,7 @@ fn on_all_threads<T: Send>(items: Vec<T>, work: impl Fn(T) -> Result<()> + Sync)
             .collect();
         running
             .into_iter()
-            .map(|thread| thread.join().map_err(|_| anyhow!("a measuring thread"))?)
-            .collect()
+            .try_for_each(|thread| thread.join().map_err(|_| anyhow!("a measuring thread"))?)
     })
 }
 
