@@ -32,14 +32,25 @@ fn context(
     } else {
         store
     };
-    let places = Places::from_env()?.with_local(folder);
-    let places = resolve::with_snapshot(places, lock)?;
-    let mut cx = Context::new(store, Fetcher::new(places, progress, options.offline))?;
+    let mut cx = Context::new(store, fetcher(lock, folder, progress, options.offline)?)?;
     cx.compression = match options.compression.unwrap_or(Codec::Zstd) {
         Codec::Zstd => Compression::zstd(options.level.unwrap_or(3))?,
         Codec::Gzip => Compression::gzip(options.level.unwrap_or(6))?,
     };
     Ok(cx)
+}
+
+/// What fetches a lock's artifacts: from this machine's places, the lock's own folder and the snapshot that
+/// the lock names.
+pub fn fetcher(
+    lock: &Lock,
+    folder: &Path,
+    progress: Arc<dyn Progress>,
+    offline: bool,
+) -> Result<Fetcher> {
+    let places = Places::from_env()?.with_local(folder);
+    let places = resolve::with_snapshot(places, lock)?;
+    Ok(Fetcher::new(places, progress, offline))
 }
 
 /// An image, the lock that it was made from at last, and what it was made with.

@@ -5,9 +5,8 @@ use std::{path::Path, path::PathBuf, sync::Arc};
 use anyhow::Result;
 use indicatif::HumanBytes;
 use lock::Lock;
-use store::{Fetcher, Places};
 
-use crate::{place, progress::Bars};
+use crate::{build, place, progress::Bars};
 
 /// Brings all artifacts of an edition into the store, for a build without a network later.
 ///
@@ -30,8 +29,7 @@ pub fn run(args: &Args) -> Result<()> {
     let lock = Lock::read(&path)?;
     let store = place::store(args.store.as_deref())?;
     let local = path.parent().unwrap_or(Path::new("."));
-    let places = resolve::with_snapshot(Places::from_env()?.with_local(local), &lock)?;
-    let fetcher = Fetcher::new(places, Arc::new(Bars::new()), false);
+    let fetcher = build::fetcher(&lock, local, Arc::new(Bars::new()), false)?;
     let artifacts = lock.artifacts();
     fetcher.fetch_all(&store, &artifacts)?;
     let bytes = artifacts.iter().map(|artifact| artifact.size).sum();

@@ -56,6 +56,7 @@ mod error;
 mod host;
 mod ids;
 mod listing;
+mod maps;
 mod no_sync;
 mod plan;
 mod root;

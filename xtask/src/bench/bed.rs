@@ -13,10 +13,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use lock::{LayerName, Lock};
-use store::{Fetcher, Places, Store};
+use store::{Fetcher, Store};
 
 use super::command::{self, Run};
-use crate::{place, progress::Bars};
+use crate::{build, place, progress::Bars};
 
 /// The place, the edition's lock and the store's folder.
 pub struct Bed {
@@ -51,8 +51,7 @@ impl Bed {
         let lock = Lock::read(&path)?;
         let user_store = place::store(store)?;
         let local = path.parent().unwrap_or(Path::new("."));
-        let places = resolve::with_snapshot(Places::from_env()?.with_local(local), &lock)?;
-        let fetcher = Fetcher::new(places, Arc::new(Bars::new()), false);
+        let fetcher = build::fetcher(&lock, local, Arc::new(Bars::new()), false)?;
         let folder = match work {
             Some(work) => work.to_owned(),
             None => {
@@ -173,16 +172,30 @@ impl Bed {
         Ok(command)
     }
 
-    /// The edition's lock with these layers' entries alone. The packages that bring the interpreter go to
-    /// the last layer, where they are known and not built.
+    /// The edition's lock with all its wheels in one layer, and nothing else to build. The packages that
+    /// bring the interpreter go to the last layer, where they are known and not built.
     pub fn wheels_alone(&self, layer: LayerName) -> Lock {
-        let mut lock = self.lock.clone();
+        let mut lock = self.without_trees();
         for deb in &mut lock.debs {
             deb.layer = LayerName::Runtime;
         }
         for wheel in &mut lock.wheels {
             wheel.layer = layer;
         }
+        lock
+    }
+
+    /// The edition's lock with the Debian packages of one layer alone.
+    pub fn debs_alone(&self, layer: LayerName) -> Lock {
+        let mut lock = self.without_trees();
+        lock.debs.retain(|deb| deb.layer == layer);
+        lock.wheels.clear();
+        lock.owners.clear();
+        lock
+    }
+
+    fn without_trees(&self) -> Lock {
+        let mut lock = self.lock.clone();
         lock.sdists.clear();
         lock.tools.clear();
         lock.sources.clear();

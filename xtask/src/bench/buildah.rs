@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::{
     bed::{Bed, Kept},
     command::{exists, measure},
-    debian::mirror,
+    debian::{mirror, mmdebstrap},
     figures::{Figures, Row, Wanted, seconds},
 };
 
@@ -60,15 +60,8 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
             .args(["--storage-driver", "vfs"]);
         command
     };
-    let system = measure(
-        Command::new("mmdebstrap")
-            .args(["--quiet", "--variant=custom"])
-            .arg(format!("--include={names}"))
-            .arg("--setup-hook=mkdir -p \"$1\"/etc/apt/apt.conf.d")
-            .arg(&bed.lock.debian.suite)
-            .arg(context.join("root.tar"))
-            .arg(format!("deb [trusted=yes] copy://{} ./", archive.display())),
-    )?;
+    let root = context.join("root.tar");
+    let system = measure(&mut mmdebstrap(&bed.lock, &archive, &names, &root))?;
     let built = measure(
         buildah()
             .args(["build", "--isolation", "chroot", "--tag", "bench"])

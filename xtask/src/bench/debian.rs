@@ -16,29 +16,13 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
         figures.note("mmdebstrap is not installed: the Debian system was not compared");
         return Ok(());
     }
-    let mut lock = bed.lock.clone();
-    lock.debs.retain(|deb| deb.layer == LayerName::Base);
-    lock.wheels.clear();
-    lock.sdists.clear();
-    lock.tools.clear();
-    lock.sources.clear();
-    lock.git.clear();
-    lock.owners.clear();
+    let lock = bed.debs_alone(LayerName::Base);
     let path = bed.write_lock("debian", &lock)?;
     let archive = bed.path("archive");
     let names = mirror(bed, &lock, &archive)?;
     let theirs = |ending: &str| {
         let out = bed.path(&format!("mmdebstrap.tar{ending}"));
-        let mut command = Command::new("mmdebstrap");
-        command
-            .args(["--quiet", "--variant=custom"])
-            .arg(format!("--include={names}"))
-            .arg("--setup-hook=mkdir -p \"$1\"/etc/apt/apt.conf.d")
-            .env("SOURCE_DATE_EPOCH", lock.suite_seconds().to_string())
-            .arg(&lock.debian.suite)
-            .arg(&out)
-            .arg(format!("deb [trusted=yes] copy://{} ./", archive.display()));
-        let run = measure(&mut command);
+        let run = measure(&mut mmdebstrap(&lock, &archive, &names, &out));
         let _ = fs::remove_file(out);
         run
     };
@@ -63,6 +47,20 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
         });
     }
     Ok(())
+}
+
+/// mmdebstrap of the packages of these names, out of a local archive of them.
+pub fn mmdebstrap(lock: &lock::Lock, archive: &Path, names: &str, out: &Path) -> Command {
+    let mut command = Command::new("mmdebstrap");
+    command
+        .args(["--quiet", "--variant=custom"])
+        .arg(format!("--include={names}"))
+        .arg("--setup-hook=mkdir -p \"$1\"/etc/apt/apt.conf.d")
+        .env("SOURCE_DATE_EPOCH", lock.suite_seconds().to_string())
+        .arg(&lock.debian.suite)
+        .arg(out)
+        .arg(format!("deb [trusted=yes] copy://{} ./", archive.display()));
+    command
 }
 
 /// An archive of the packages for apt, flat and local. Gives their names, with commas.

@@ -107,18 +107,19 @@ pub fn measure(parts: &[Part], wheels: &[std::path::PathBuf], folder: &Path) -> 
         let mut tar = Compression::default().decoder(File::open(&part.path)?)?;
         let mut compressor = zstd::bulk::Compressor::new(3)?;
         let mut deflater = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
-        let mut piece = vec![0; PIECE];
+        let mut piece = Vec::with_capacity(PIECE);
         let mut frame = Vec::with_capacity(zstd::zstd_safe::compress_bound(PIECE));
         let mut packed = vec![0; deflater.deflate_compress_bound(PIECE)];
         for number in 0.. {
-            let size = fill(&mut tar, &mut piece)?;
+            piece.clear();
+            let size = tar.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
             if size == 0 {
                 break;
             }
             if number % EVERY != 0 {
                 continue;
             }
-            let piece = &piece[..size];
+            let piece = piece.as_slice();
             let (zstd, made) = timed(size, || compressor.compress_to_buffer(piece, &mut frame));
             made?;
             let (sha256, _) = timed(size, || sha2::Sha256::digest(piece));
@@ -162,17 +163,6 @@ fn disk(folder: &Path) -> Result<Speed> {
     });
     done?;
     Ok(speed)
-}
-
-fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match reader.read(&mut buffer[filled..])? {
-            0 => break,
-            read => filled += read,
-        }
-    }
-    Ok(filled)
 }
 
 /// How many bytes go through what.

@@ -9,10 +9,10 @@ use std::{
     fs::{File, Metadata},
     os::unix::fs::MetadataExt,
     path::Path,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use lock::Sha256;
-use rustix::fs::{Timespec, Timestamps, futimens};
 
 use crate::{Store, temp};
 
@@ -22,15 +22,7 @@ const FIXED: i64 = 315_532_800;
 /// To be called before the file is hashed for the last time, or renamed. Where it cannot be done, the
 /// file will not be noted.
 pub(super) fn prepare(file: &File) {
-    let time = Timespec {
-        tv_sec: FIXED,
-        tv_nsec: 0,
-    };
-    let times = Timestamps {
-        last_access: time,
-        last_modification: time,
-    };
-    let _ = futimens(file, &times);
+    let _ = file.set_modified(UNIX_EPOCH + Duration::from_secs(FIXED as u64));
 }
 
 /// Notes that the file has been seen whole. Where that cannot be written, it is looked at again.
