@@ -81,6 +81,7 @@ impl Compression {
             }
             Self::Gzip { level } => {
                 key.field("codec", "gzip (members, libdeflate)");
+                key.number("small streams", gzip::SMALL_STREAM);
                 key.field("codec version", gzip::LIBDEFLATE);
                 key.number("level", level as u64);
             }

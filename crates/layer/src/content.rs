@@ -34,6 +34,9 @@ pub trait Deflated {
     /// The CRC-32 of the bytes.
     fn crc32(&self) -> u32;
 
+    /// Size of the stream in bytes.
+    fn stream_size(&self) -> u64;
+
     /// Gives all the bytes and all of the stream, each in order, verified: size and CRC-32 of the
     /// bytes, and that the stream ends where its bytes end.
     ///

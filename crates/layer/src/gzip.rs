@@ -11,6 +11,10 @@ pub(crate) const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 /// stated here; the golden test fails on the day that an update changes what it writes.
 pub(crate) const LIBDEFLATE: &str = "1.26";
 
+/// A stream of at most so many bytes is not worth members of its own, one for it and one for the tar header
+/// before it: the file is compressed together with what stands around it, which is smaller and quicker.
+pub(crate) const SMALL_STREAM: u64 = 512;
+
 /// The end of a member: the CRC-32 of what it holds, and its size modulo 2³².
 pub(crate) fn trailer(crc32: u32, size: u64) -> [u8; 8] {
     let mut bytes = [0; 8];

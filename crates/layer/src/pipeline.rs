@@ -19,10 +19,10 @@ use sha2::Digest;
 use twox_hash::XxHash3_128;
 
 use crate::{
-    BoxError, Content, Context, DeflatedSink, Entry, Error, FileRecord, Kind, Result,
+    BoxError, Content, Context, Deflated, DeflatedSink, Entry, Error, FileRecord, Kind, Result,
     buffers::{Buffer, Buffers},
     frames::{Chunk, Cutter, Stretch},
-    index,
+    gzip, index,
     tar_form::{END, content_size, padding, write_header},
 };
 
@@ -147,7 +147,9 @@ impl Reading {
     ) -> Result<Option<u128>> {
         let failed = |source| content_error(entry, source);
         let size = content.size();
-        let deflated = content.deflated().filter(|_| self.deflated && size > 0);
+        let worth_it = |deflated: &&dyn Deflated| deflated.stream_size() > gzip::SMALL_STREAM;
+        let deflated = content.deflated().filter(|_| self.deflated);
+        let deflated = deflated.filter(worth_it);
         if deflated.is_some() {
             cutter.begin_member();
         }

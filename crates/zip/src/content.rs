@@ -95,6 +95,10 @@ impl Deflated for ZipContent {
         self.entry().crc32
     }
 
+    fn stream_size(&self) -> u64 {
+        self.entry().compressed_size
+    }
+
     fn copy(&self, out: &mut dyn DeflatedSink) -> Result<(), BoxError> {
         self.copy_into(out)
     }

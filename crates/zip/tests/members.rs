@@ -104,7 +104,8 @@ fn streams_are_taken_as_they_lie() {
     assert!(gunzip(&gzip.path) == expected);
     let blob = std::fs::read(&gzip.path).unwrap();
     for entry in entries().iter().filter(|entry| entry.method == 8) {
-        if entry.size > 0 && !entry.name.starts_with("small/") {
+        // Smaller streams are compressed anew with what stands around them.
+        if entry.packed.len() > 512 {
             let member = [
                 &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff],
                 entry.packed.as_slice(),
