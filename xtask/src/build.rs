@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 use assembler::{Image, Meta};
 use layer::{Compression, Context, Layer};
 use lock::{LayerName, Lock};
+use oci_image::{Access, Below};
 use store::{Fetcher, Places, Progress};
 
 use crate::{
@@ -53,6 +54,22 @@ pub fn fetcher(
     Ok(Fetcher::new(places, progress, offline))
 }
 
+/// The image that a lock in a folder stands on, if it does: its manifest and its config are in the store
+/// then.
+pub fn below(cx: &Context, lock: &Lock, folder: &Path) -> Result<Option<Arc<Below>>> {
+    let Some(from) = &lock.from else {
+        return Ok(None);
+    };
+    let access = Access {
+        store: cx.store.clone(),
+        folder: folder.to_owned(),
+        progress: cx.progress.clone(),
+        offline: cx.fetcher.offline(),
+    };
+    let below = Below::load(from, &lock.platform, &access);
+    Ok(Some(Arc::new(below.map_err(assembler::Error::from)?)))
+}
+
 /// An image, the lock that it was made from at last, and what it was made with.
 pub struct Built {
     pub cx: Context,
@@ -63,7 +80,23 @@ pub struct Built {
 /// Builds the layers of an edition up to `up_to`. Where artifacts have vanished from every mirror, the
 /// lock is renewed as far as that needs, unless the options forbid it.
 pub fn image(edition: &str, up_to: LayerName, options: &BuildOptions) -> Result<Image> {
-    build(edition, up_to, options, assembler::assemble).map(|built| built.image)
+    build(
+        edition,
+        up_to,
+        options,
+        Standing::AsLocked,
+        assembler::assemble,
+    )
+    .map(|built| built.image)
+}
+
+/// What layers are put on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The image below, if the lock has one.
+    AsLocked,
+    /// Nothing: all of the edition's own parts are built.
+    Alone,
 }
 
 /// How layers become an image.
@@ -74,6 +107,7 @@ pub fn build(
     edition: &str,
     up_to: LayerName,
     options: &BuildOptions,
+    standing: Standing,
     assemble: Assemble,
 ) -> Result<Built> {
     let path = place::edition(edition, "lock")?;
@@ -86,6 +120,9 @@ pub fn build(
         let mut meta = Meta::from_lock(&lock)?;
         if up_to != LayerName::Runtime {
             meta = meta.up_to(up_to)?;
+        }
+        if standing == Standing::AsLocked {
+            meta = meta.on(below(&cx, &lock, folder)?);
         }
         let layers = assembler::layers(&lock, up_to)?;
         let error = match assemble(&cx, meta, &layers) {

@@ -71,7 +71,20 @@ impl Args {
 pub fn run(args: &Args) -> Result<()> {
     // Paths that two parts have are told all at once; `image` would stop at the first.
     let assemble = assembler::assemble_disputed;
-    let built = build::build(&args.edition, LayerName::Runtime, &args.options, assemble)?;
+    let alone = build::Standing::Alone;
+    let built = build::build(
+        &args.edition,
+        LayerName::Runtime,
+        &args.options,
+        alone,
+        assemble,
+    )?;
+    if let Some(from) = &built.lock.from {
+        eprintln!(
+            "the image below, {}, is not looked into: what the edition itself comes to is",
+            from.image
+        );
+    }
     // What a module lacks is judged by whether it imports.
     let need_imports = [Class::Imports, Class::Gil, Class::Libraries];
     let wants_imports =

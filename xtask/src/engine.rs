@@ -106,7 +106,8 @@ impl Engine {
                 assembler::write_archive(image, &mut out, advance)
             })
         } else {
-            let total = image.parts().map(|part| part.diff_size).sum();
+            let blobs = image.blobs().into_iter();
+            let total = blobs.map(|blob| blob.diff_size.unwrap_or(blob.size)).sum();
             progress::writing(name, total, |advance| {
                 assembler::write_plain_archive(image, &mut out, advance)
             })

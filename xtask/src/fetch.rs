@@ -4,6 +4,7 @@ use std::{path::Path, path::PathBuf, sync::Arc};
 
 use anyhow::Result;
 use indicatif::HumanBytes;
+use layer::Context;
 use lock::Lock;
 
 use crate::{build, place, progress::Bars};
@@ -30,9 +31,21 @@ pub fn run(args: &Args) -> Result<()> {
     let store = place::store(args.store.as_deref())?;
     let local = path.parent().unwrap_or(Path::new("."));
     let fetcher = build::fetcher(&lock, local, Arc::new(Bars::new()), false)?;
+    let cx = Context::new(store.clone(), fetcher.clone())?;
+    let below = build::below(&cx, &lock, local)?;
+    if let Some(below) = &below {
+        below.bring()?;
+    }
     let artifacts = lock.artifacts();
     fetcher.fetch_all(&store, &artifacts)?;
     let bytes = artifacts.iter().map(|artifact| artifact.size).sum();
+    if let Some(below) = below {
+        eprintln!(
+            "{} layers of {} are in the store",
+            below.layers.len(),
+            below.from.image
+        );
+    }
     eprintln!(
         "{} artifacts, {}, are in the store",
         artifacts.len(),

@@ -6,14 +6,14 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use assembler::forecast;
+use assembler::forecast_on;
 use edition::{Edition, EditionFile, ListKind};
 use layer::Context;
 use lock::{LayerName, Lock};
 use resolve::{Kept, Options, Update};
 use store::{Fetcher, Places};
 
-use crate::{place, progress::Bars, rebuilt::Rebuilt, summary};
+use crate::{build, place, progress::Bars, rebuilt::Rebuilt, summary};
 
 /// Resolves an edition and writes its lock.
 ///
@@ -29,7 +29,7 @@ pub struct Args {
     /// The edition, as in editions/<EDITION>.toml, or a path.
     #[arg(default_value = "starter")]
     edition: String,
-    /// Renew everything, or just these packages and what they force.
+    /// Renew everything, or just these packages and what they force; `from` is the image below.
     #[arg(long, num_args = 0.., value_name = "NAME")]
     update: Option<Vec<String>>,
     /// Take this version, and write the pin into the edition.
@@ -71,6 +71,9 @@ pub fn run(args: &Args) -> Result<()> {
         let lock = Lock::read(&path.with_extension("lock"))?;
         for name in names {
             let sources = lock.sources.iter().map(|source| &source.name);
+            if name == resolve::FROM && lock.from.is_some() {
+                continue;
+            }
             if !sources
                 .chain(lock.git.iter().map(|git| &git.name))
                 .any(|one| one == name)
@@ -170,9 +173,14 @@ pub fn lock(
     resolve::settle(&store, &key(&text)?)?;
     let summary = resolve::summary(kept.whole.as_ref(), &lock)?;
     let cx = Context::new(store, fetcher)?;
-    let parts = kept.whole.as_ref().map(|lock| forecast(&cx, lock));
+    let parts = kept.whole.as_ref().map(|lock| {
+        // Of the old lock's image it is no fault that it is gone.
+        let below = build::below(&cx, lock, folder).ok().flatten();
+        forecast_on(&cx, lock, below.as_deref())
+    });
     let parts = parts.transpose()?;
-    let rebuilt = Rebuilt::new(&cx, parts.as_deref(), &lock)?;
+    let below = build::below(&cx, &lock, folder)?;
+    let rebuilt = Rebuilt::new(&cx, parts.as_deref(), &lock, below.as_deref())?;
     summary::print(&summary, &rebuilt, text == before, options.json)?;
     if check {
         if text != before {

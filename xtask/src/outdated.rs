@@ -10,7 +10,7 @@ use lock::Lock;
 use resolve::{Newer, Options, Update};
 use store::{Fetcher, Places, Store};
 
-use crate::{place, progress::Bars, rebuilt::Rebuilt};
+use crate::{build, place, progress::Bars, rebuilt::Rebuilt};
 
 /// How many parts a line of the table names.
 const NAMED: usize = 2;
@@ -57,10 +57,14 @@ pub fn run(args: &Args) -> Result<()> {
     for warning in &warnings {
         cx.progress.warn(warning);
     }
-    let before = assembler::forecast(&cx, &lock)?;
+    let below = build::below(&cx, &lock, folder)?;
+    let before = assembler::forecast_on(&cx, &lock, below.as_deref())?;
     let with = newer.iter().map(|one| {
         let rebuilt = match &one.lock {
-            Some(lock) => Rebuilt::new(&cx, Some(&before), lock)?,
+            Some(lock) => {
+                let below = build::below(&cx, lock, folder)?;
+                Rebuilt::new(&cx, Some(&before), lock, below.as_deref())?
+            }
             None => Rebuilt::default(),
         };
         Ok((one, rebuilt))

@@ -41,6 +41,7 @@ pub fn verb(kind: TaskKind) -> &'static str {
         TaskKind::Assemble => "writing",
         TaskKind::Ask => "asking",
         TaskKind::Check => "checking",
+        TaskKind::Push => "pushing",
         _ => "working on",
     }
 }

@@ -1,10 +1,11 @@
 //! What a new lock rebuilds: parts by layer, and what a user pulls who has the old image.
 
 use anyhow::Result;
-use assembler::{PlannedPart, forecast, rebuilt, to_fetch};
+use assembler::{PlannedPart, forecast_on, rebuilt, to_fetch};
 use indicatif::HumanBytes;
 use layer::Context;
 use lock::Lock;
+use oci_image::Below;
 use serde::Serialize;
 
 /// One part that the lock before had not.
@@ -37,9 +38,14 @@ pub struct Rebuilt {
 }
 
 impl Rebuilt {
-    /// Compares a lock with the parts of the one before it, if there was one.
-    pub fn new(cx: &Context, before: Option<&[PlannedPart]>, lock: &Lock) -> Result<Self> {
-        let after = forecast(cx, lock)?;
+    /// Compares a lock, on the image below it, with the parts of the one before it, if there was one.
+    pub fn new(
+        cx: &Context,
+        before: Option<&[PlannedPart]>,
+        lock: &Lock,
+        below: Option<&Below>,
+    ) -> Result<Self> {
+        let after = forecast_on(cx, lock, below)?;
         let parts: Vec<Part> = rebuilt(before.unwrap_or_default(), &after)
             .into_iter()
             .map(|part| Part {

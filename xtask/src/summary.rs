@@ -105,6 +105,11 @@ fn unchanged(same: bool) -> &'static str {
 
 fn setting(setting: &Setting) -> String {
     let name = &setting.name;
+    if let ("from.digest", Some(before), Some(after)) =
+        (name.as_str(), &setting.before, &setting.after)
+    {
+        return format!("~ from: digest {before} -> {after}");
+    }
     match (&setting.before, &setting.after) {
         (None, Some(after)) => format!("+ {name} = {after:?}"),
         (Some(before), None) => format!("- {name} = {before:?}"),

@@ -14,6 +14,19 @@ pub fn print(image: &Image) {
         "{:<10}{:>6}{:>10}{:>13}{:>13}  {:<28}{:>8}",
         "layer", "parts", "packages", "size", "compressed", "parts built or reused", "time"
     );
+    if let Some(below) = &image.meta.below {
+        let held = below.layers.iter().map(|layer| layer.size).sum();
+        let size = HumanBytes(held).to_string();
+        eprintln!(
+            "{:<10}{:>6}{:>10}{:>13}{:>13}  {}",
+            "(from)",
+            below.layers.len(),
+            "",
+            "",
+            size,
+            below.from.image,
+        );
+    }
     for layer in &image.layers {
         eprintln!(
             "{:<10}{:>6}{:>10}{:>13}{:>13}  {:<28}{:>6.1} s",
@@ -22,7 +35,7 @@ pub fn print(image: &Image) {
             layer.packages.len(),
             HumanBytes(sum(layer, |part| part.diff_size)).to_string(),
             HumanBytes(sum(layer, |part| part.size)).to_string(),
-            origins(layer),
+            origins(layer, image.meta.below.is_some()),
             layer.took.as_secs_f64(),
         );
     }
@@ -47,7 +60,10 @@ pub fn print(image: &Image) {
     );
 }
 
-fn origins(layer: &LayerBlob) -> String {
+fn origins(layer: &LayerBlob, stands: bool) -> String {
+    if stands && layer.parts.is_empty() {
+        return "in the image below".to_owned();
+    }
     let built: Vec<&str> = layer
         .parts
         .iter()
@@ -100,9 +116,15 @@ pub fn json(image: &Image) -> Result<String> {
             })
         })
         .collect();
+    let below = image.meta.below.as_ref().map(|below| {
+        serde_json::json!({
+            "image": below.from.image, "digest": below.from.digest.to_oci(),
+            "layers": below.layers.len(),
+        })
+    });
     Ok(serde_json::to_string(&serde_json::json!({
         "edition": image.meta.edition, "reference": image.meta.reference(),
         "digest": image.digest.to_oci(), "config": image.config_digest.to_oci(),
-        "transfer_size": image.transfer_size(), "layers": layers,
+        "transfer_size": image.transfer_size(), "layers": layers, "from": below,
     }))?)
 }

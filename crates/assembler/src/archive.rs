@@ -3,15 +3,14 @@
 
 use std::{
     collections::BTreeSet,
-    fs::File,
     io::{Read, Write},
 };
 
-use layer::{MTIME, Part};
+use layer::MTIME;
 use lock::Sha256;
 
 use crate::{
-    Error, Image, Result,
+    Blob, Error, Image, Result,
     document::LAYOUT,
     image::{blob_path, index_json},
 };
@@ -22,6 +21,7 @@ use crate::{
 /// # Errors
 /// [`Error::Io`] for a blob that cannot be read, [`Error::Write`] for `out`.
 pub fn write_archive(image: &Image, out: &mut dyn Write, advance: &dyn Fn(u64)) -> Result<()> {
+    image.bring_below()?;
     let mut archive = Archive::new(out, advance);
     for folder in ["blobs/", "blobs/sha256/"] {
         archive.add(
@@ -32,19 +32,7 @@ pub fn write_archive(image: &Image, out: &mut dyn Write, advance: &dyn Fn(u64)) 
             std::io::empty(),
         )?;
     }
-    archive.parts(
-        image,
-        |part| part.digest,
-        blob_path,
-        |part, file| {
-            let found = file.metadata()?.len();
-            if found != part.size {
-                let message = format!("expected {} bytes, found {found}", part.size);
-                return Err(std::io::Error::other(message));
-            }
-            Ok((part.size, Box::new(file)))
-        },
-    )?;
+    archive.blobs(image, |blob| blob.digest, blob_path, whole)?;
     archive.finish(vec![
         (blob_path(&image.config_digest), image.config.clone()),
         (blob_path(&image.digest), image.manifest.clone()),
@@ -57,6 +45,23 @@ pub fn write_archive(image: &Image, out: &mut dyn Write, advance: &dyn Fn(u64)) 
     ])
 }
 
+/// A blob as it is, if it is as long as it should be.
+fn whole(blob: &Blob) -> Result<(u64, Box<dyn Read>)> {
+    let (path, file) = blob.file()?;
+    let length = file.metadata().and_then(|about| match about.len() {
+        found if found == blob.size => Ok(found),
+        found => Err(std::io::Error::other(format!(
+            "expected {} bytes, found {found}",
+            blob.size
+        ))),
+    });
+    let length = length.map_err(|source| Error::Io {
+        path: path.clone(),
+        source,
+    })?;
+    Ok((length, Box::new(file)))
+}
+
 /// Writes the image to `out` for an engine that cannot read zstd (Docker before 23): Docker's
 /// `manifest.json` and config, with the layers' tars as they are.
 ///
@@ -67,13 +72,9 @@ pub fn write_plain_archive(
     out: &mut dyn Write,
     advance: &dyn Fn(u64),
 ) -> Result<()> {
+    image.bring_below()?;
     let mut archive = Archive::new(out, advance);
-    archive.parts(
-        image,
-        |part| part.diff_id,
-        plain_path,
-        |part, file| Ok((part.diff_size, part.compression.decoder(file)?)),
-    )?;
+    archive.blobs(image, |blob| blob.diff_id, plain_path, Blob::tar)?;
     archive.finish(vec![
         (
             format!("{}.json", image.config_digest),
@@ -83,7 +84,7 @@ pub fn write_plain_archive(
     ])
 }
 
-/// Where a plain archive has the tar of a part.
+/// Where a plain archive has the tar of a layer.
 pub(crate) fn plain_path(diff_id: &Sha256) -> String {
     format!("{diff_id}/layer.tar")
 }
@@ -116,25 +117,21 @@ impl<'a> Archive<'a> {
             .map_err(Error::Write)
     }
 
-    /// Adds every part once, by what names it, at its path, as `open` gives it with its size.
-    fn parts(
+    /// Adds every layer once, by what names it, at its path, as `open` gives it with its size.
+    fn blobs(
         &mut self,
         image: &Image,
-        name: impl Fn(&Part) -> Sha256,
+        name: impl Fn(&Blob) -> Sha256,
         path: impl Fn(&Sha256) -> String,
-        open: impl Fn(&Part, File) -> std::io::Result<(u64, Box<dyn Read>)>,
+        open: impl Fn(&Blob) -> Result<(u64, Box<dyn Read>)>,
     ) -> Result<()> {
         let mut seen = BTreeSet::new();
-        for part in image.parts() {
-            let name = name(part);
+        for blob in image.blobs() {
+            let name = name(&blob);
             if !seen.insert(name) {
                 continue;
             }
-            let opened = File::open(&part.path).and_then(|file| open(part, file));
-            let (size, content) = opened.map_err(|source| Error::Io {
-                path: part.path.clone(),
-                source,
-            })?;
+            let (size, content) = open(&blob)?;
             let content = Telling {
                 content: content.take(size),
                 advance: self.advance,

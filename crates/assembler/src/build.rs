@@ -7,12 +7,13 @@ use std::{
 
 use layer::{Context, Layer, LayerBlob};
 
-use crate::{Error, Image, Meta, Result, ownership};
+use crate::{Error, Image, Meta, Result, below, ownership};
 
 /// Builds `layers` at the same time and makes an image of them, in the order given, lowest first.
 ///
 /// Each layer has a thread that waits for its parts; the work itself (unpacking, compressing) runs
-/// on the context's rayon pool, and the number of parts in work at once is bounded.
+/// on the context's rayon pool, and the number of parts in work at once is bounded. Parts that the image
+/// below has ([`Meta::on`]) are not built.
 ///
 /// # Errors
 /// The error of the layer that failed first; the others are stopped, and waited for. A path that two
@@ -29,7 +30,7 @@ pub fn assemble(cx: &Context, meta: Meta, layers: &[Box<dyn Layer>]) -> Result<I
 /// # Errors
 /// As [`assemble`], but for such paths.
 pub fn assemble_disputed(cx: &Context, meta: Meta, layers: &[Box<dyn Layer>]) -> Result<Image> {
-    let cx = &cx.stoppable();
+    let cx = &below::standing(cx, &meta, layers)?.stoppable();
     // Whether it only follows from another, and what.
     let failed = Mutex::new(None::<(bool, Error)>);
     let build = |layer: &dyn Layer| {

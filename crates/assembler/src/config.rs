@@ -1,56 +1,51 @@
-//! The image config: the layers' patches merged, lowest first, and what the edition adds.
+//! The image config: that of the image below, the layers' patches over it, lowest first, and what the edition adds.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use layer::{ConfigPatch, HealthCheck, LayerBlob};
+use oci_image::Below;
 use oci_spec::{
     OciSpecError,
-    image::{Config, HistoryBuilder, ImageConfigurationBuilder, RootFsBuilder},
+    image::{Config, History, HistoryBuilder, ImageConfigurationBuilder, RootFsBuilder},
 };
+use serde_json::Value;
 
-use crate::{Error, Meta, Result, document::json};
+use crate::{Error, Meta, Result, blobs, document::json};
 
 const DOCUMENT: &str = "the config";
 
 /// Debian's own `PATH`, below what layers put in front of it.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Docker's own keys of the inner config, which OCI's specification leaves to it.
+const DOCKERS: [&str; 3] = ["Healthcheck", "OnBuild", "Shell"];
+
 pub(crate) fn config(meta: &Meta, layers: &[LayerBlob]) -> Result<Vec<u8>> {
     let (os, architecture) = meta
         .platform
         .split_once('/')
         .ok_or_else(|| Error::Platform(meta.platform.clone()))?;
-    let parts = || {
-        layers
-            .iter()
-            .flat_map(|layer| layer.parts.iter().map(move |part| (layer, part)))
-    };
-    let entry = |created_by: String| {
-        HistoryBuilder::default()
-            .created(meta.created.clone())
-            .created_by(created_by)
-    };
-    let history = parts()
-        .map(|(layer, part)| entry(format!("strata layer {}: {}", layer.name, part.name)))
-        .chain([entry(format!("strata image {}: config", meta.edition)).empty_layer(true)])
-        .map(HistoryBuilder::build)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(failed)?;
+    let below = meta.below.as_deref();
+    let theirs = below.map(Lower::read).transpose()?;
+    let lower = below.iter().flat_map(|below| &below.layers);
+    let diff_ids = lower.map(|layer| layer.diff_id);
+    let diff_ids = diff_ids.chain(blobs::own(layers).map(|blob| blob.diff_id));
     let rootfs = RootFsBuilder::default()
         .typ("layers")
-        .diff_ids(
-            parts()
-                .map(|(_, part)| part.diff_id.to_oci())
-                .collect::<Vec<_>>(),
-        )
+        .diff_ids(diff_ids.map(|id| id.to_oci()).collect::<Vec<_>>())
         .build()
         .map_err(failed)?;
+    let mut history = match below {
+        Some(below) => theirs_history(below, theirs.as_ref().map(|lower| &lower.history))?,
+        None => Vec::new(),
+    };
+    history.extend(own_history(meta, layers)?);
     let patches = || layers.iter().map(|layer| &layer.config);
     let config = ImageConfigurationBuilder::default()
         .created(meta.created.clone())
         .architecture(architecture)
         .os(os)
-        .config(execution(meta, patches()))
+        .config(execution(meta, theirs.as_ref(), patches()))
         .rootfs(rootfs)
         .history(history)
         .build()
@@ -59,7 +54,12 @@ pub(crate) fn config(meta: &Meta, layers: &[LayerBlob]) -> Result<Vec<u8>> {
         document: DOCUMENT,
         source,
     })?;
-    // Docker's own key, which OCI's specification leaves to it.
+    for key in DOCKERS {
+        let value = below.and_then(|below| below.config.pointer(&format!("/config/{key}")));
+        if let Some(value) = value.filter(|value| !value.is_null()) {
+            config["config"][key] = value.clone();
+        }
+    }
     if let Some(check) = patches()
         .filter_map(|patch| patch.healthcheck.as_ref())
         .next_back()
@@ -69,6 +69,16 @@ pub(crate) fn config(meta: &Meta, layers: &[LayerBlob]) -> Result<Vec<u8>> {
     json(DOCUMENT, &config)
 }
 
+/// What says which image this one stands on (OCI image specification, pre-defined annotations): for
+/// labels and for the manifest's annotations. An image that is no registry's has no name for others.
+pub(crate) fn base(below: &Below) -> impl Iterator<Item = (String, String)> {
+    let name = below.name().map(str::to_owned);
+    let name = name.map(|name| ("org.opencontainers.image.base.name".to_owned(), name));
+    let digest = below.from.digest.to_oci();
+    name.into_iter()
+        .chain([("org.opencontainers.image.base.digest".to_owned(), digest)])
+}
+
 fn failed(source: OciSpecError) -> Error {
     Error::Document {
         document: DOCUMENT,
@@ -76,13 +86,99 @@ fn failed(source: OciSpecError) -> Error {
     }
 }
 
-fn execution<'l>(meta: &Meta, patches: impl Iterator<Item = &'l ConfigPatch>) -> Config {
-    let mut out = Config::default();
-    let mut env = BTreeMap::new();
-    let mut path = vec![PATH.to_owned()];
+/// What is taken over from the config of the image below.
+struct Lower {
+    config: Config,
+    history: Vec<History>,
+}
+
+impl Lower {
+    fn read(below: &Below) -> Result<Self> {
+        let part = |key: &str| below.config.get(key).filter(|value| !value.is_null());
+        Ok(Self {
+            config: part("config").map(typed).transpose()?.unwrap_or_default(),
+            history: part("history").map(typed).transpose()?.unwrap_or_default(),
+        })
+    }
+}
+
+fn typed<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T> {
+    serde_json::from_value(value.clone()).map_err(|source| Error::Json {
+        document: "the config of the image below",
+        source,
+    })
+}
+
+/// The history below ours. Engines count its entries with layers: where the count is another than that of
+/// the layers, it is one line for each of them.
+fn theirs_history(below: &Below, history: Option<&Vec<History>>) -> Result<Vec<History>> {
+    let history = history.cloned().unwrap_or_default();
+    let filled = history
+        .iter()
+        .filter(|entry| entry.empty_layer() != Some(true));
+    if filled.count() == below.layers.len() {
+        return Ok(history);
+    }
+    let line = format!("layer of {}", below.from.digest.to_oci());
+    let entries = below.layers.iter();
+    entries
+        .map(|_| HistoryBuilder::default().created_by(line.clone()).build())
+        .collect::<Result<_, _>>()
+        .map_err(failed)
+}
+
+fn own_history(meta: &Meta, layers: &[LayerBlob]) -> Result<Vec<History>> {
+    let parts = layers
+        .iter()
+        .flat_map(|layer| layer.parts.iter().map(move |part| (layer, part)));
+    let entry = |created_by: String| {
+        HistoryBuilder::default()
+            .created(meta.created.clone())
+            .created_by(created_by)
+    };
+    parts
+        .map(|(layer, part)| entry(format!("strata layer {}: {}", layer.name, part.name)))
+        .chain([entry(format!("strata image {}: config", meta.edition)).empty_layer(true)])
+        .map(HistoryBuilder::build)
+        .collect::<Result<_, _>>()
+        .map_err(failed)
+}
+
+/// The variables of the image below, by name.
+fn variables(config: &Config) -> BTreeMap<String, String> {
+    let pairs = config.env().iter().flatten();
+    let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// A list of folders, none twice: the first of its kind stays.
+fn folders(ours: Vec<String>, theirs: Option<String>) -> Option<String> {
+    let theirs = theirs.unwrap_or_default();
+    let theirs = theirs.split(':').filter(|folder| !folder.is_empty());
+    let mut all: Vec<String> = Vec::new();
+    for folder in ours.into_iter().chain(theirs.map(str::to_owned)) {
+        if !all.contains(&folder) {
+            all.push(folder);
+        }
+    }
+    (!all.is_empty()).then(|| all.join(":"))
+}
+
+fn execution<'l>(
+    meta: &Meta,
+    lower: Option<&Lower>,
+    patches: impl Iterator<Item = &'l ConfigPatch>,
+) -> Config {
+    let mut out = lower.map(|lower| lower.config.clone()).unwrap_or_default();
+    let mut env = variables(&out);
+    let (their_path, their_library_path) = (env.remove("PATH"), env.remove("LD_LIBRARY_PATH"));
+    let mut path: Vec<String> = PATH.split(':').map(str::to_owned).collect();
     let mut library_path: Vec<String> = Vec::new();
-    let mut labels = HashMap::new();
-    let (mut ports, mut volumes) = (BTreeSet::new(), BTreeSet::new());
+    let mut labels: HashMap<String, String> = out.labels().clone().unwrap_or_default();
+    let mut ports: BTreeSet<String> = out.exposed_ports().iter().flatten().cloned().collect();
+    let mut volumes: BTreeSet<String> = out.volumes().iter().flatten().cloned().collect();
     for patch in patches {
         env.extend(patch.env.clone());
         path.splice(0..0, patch.path.iter().cloned());
@@ -98,6 +194,8 @@ fn execution<'l>(meta: &Meta, patches: impl Iterator<Item = &'l ConfigPatch>) ->
         }
         if patch.entrypoint.is_some() {
             out.set_entrypoint(patch.entrypoint.clone());
+            // What the lower entrypoint was given is none of this one's business.
+            out.set_cmd(None);
         }
         if patch.cmd.is_some() {
             out.set_cmd(patch.cmd.clone());
@@ -106,10 +204,11 @@ fn execution<'l>(meta: &Meta, patches: impl Iterator<Item = &'l ConfigPatch>) ->
             out.set_stop_signal(patch.stop_signal.clone());
         }
     }
-    env.insert("PATH".to_owned(), path.join(":"));
-    if !library_path.is_empty() {
-        env.insert("LD_LIBRARY_PATH".to_owned(), library_path.join(":"));
-    }
+    let mut set = |name: &str, value: Option<String>| {
+        value.and_then(|value| env.insert(name.to_owned(), value))
+    };
+    set("PATH", folders(path, their_path));
+    set("LD_LIBRARY_PATH", folders(library_path, their_library_path));
     env.extend(meta.image.env.clone());
     let env = env
         .into_iter()
@@ -123,6 +222,11 @@ fn execution<'l>(meta: &Meta, patches: impl Iterator<Item = &'l ConfigPatch>) ->
     label("title", &meta.image.title);
     label("description", &meta.image.description);
     label("created", &meta.created);
+    if let Some(below) = meta.below.as_deref() {
+        // What the image below says of its own base is not true of this one.
+        labels.remove("org.opencontainers.image.base.name");
+        labels.extend(base(below));
+    }
     labels.extend(meta.image.labels.clone());
     let filled = |set: BTreeSet<String>| (!set.is_empty()).then(|| set.into_iter().collect());
     out.set_exposed_ports(filled(ports));
@@ -132,7 +236,7 @@ fn execution<'l>(meta: &Meta, patches: impl Iterator<Item = &'l ConfigPatch>) ->
 }
 
 /// Times in nanoseconds.
-fn healthcheck(check: &HealthCheck) -> serde_json::Value {
+fn healthcheck(check: &HealthCheck) -> Value {
     let nanoseconds =
         |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     serde_json::json!({

@@ -41,6 +41,40 @@ pub enum Error {
         /// What it is there.
         upper_kind: &'static str,
     },
+    /// The image below could not be read.
+    #[error("the image below: {0}")]
+    Below(#[from] oci_image::Error),
+    /// Files of the image below would be seen beside what takes their place.
+    #[error(
+        "the image below, {image}, has packages that the edition has not at the same version; their files \
+         would stay to be seen:{list}\n\
+         hint: lock both to the same versions (`cargo xtask lock` of the edition keeps to those below, where \
+         its lines allow them), or stand on another image"
+    )]
+    Shows {
+        /// The image, as the lock writes it.
+        image: String,
+        /// The packages, each on a line of its own.
+        list: String,
+    },
+    /// A layer of the image below is wanted and is not in the store.
+    #[error("{name} ({digest}) has not been brought into the store")]
+    NotBrought {
+        /// What a person calls it.
+        name: String,
+        /// Its digest.
+        digest: lock::Sha256,
+    },
+    /// A layer of the image below has another tar inside than its config says.
+    #[error("{name}: its tar should be {expected}, as the image's config says, and is {found}")]
+    OtherTar {
+        /// What a person calls it.
+        name: String,
+        /// In the config.
+        expected: lock::Sha256,
+        /// In the blob.
+        found: lock::Sha256,
+    },
     /// What a part holds could not be looked up.
     #[error(transparent)]
     Part(#[from] layer::Error),

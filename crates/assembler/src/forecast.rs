@@ -1,11 +1,12 @@
 //! What a new lock costs, told without building anything: which parts are made anew, and how much a
 //! user pulls who has the old image.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use layer::Context;
 use lock::{Artifact, LayerName, Lock, Origin, Sha256};
-use store::{Key, Store};
+use oci_image::Below;
+use store::{Key, KeyBuilder, Store};
 
 use crate::{Error, Result, edition::layers};
 
@@ -21,7 +22,7 @@ pub struct PlannedPart {
     /// Its compressed size in bytes where the store has it, else about: the size of its artifacts, or of
     /// the files out of a git repository.
     pub size: u64,
-    /// It stands in the store, so it is not built, and its size is known.
+    /// It stands in the store or in the image below, so it is not built, and its size is known.
     pub in_store: bool,
     /// Its artifacts.
     pub artifacts: Vec<Artifact>,
@@ -33,11 +34,30 @@ impl PlannedPart {
     }
 }
 
-/// The parts that a lock comes to, lowest layer first. Nothing is fetched, run or written.
+/// The layer that layers of the image below are listed under.
+const BELOW: &str = "from";
+
+/// The parts that a lock comes to by itself, lowest layer first. Nothing is fetched, run or written.
 ///
 /// # Errors
 /// A lock that lacks what a layer needs; a store that cannot be read.
 pub fn forecast(cx: &Context, lock: &Lock) -> Result<Vec<PlannedPart>> {
+    forecast_on(cx, lock, None)
+}
+
+/// The same on top of an image: parts that it has stand there already, and its others come first.
+///
+/// # Errors
+/// As [`forecast`].
+pub fn forecast_on(cx: &Context, lock: &Lock, below: Option<&Below>) -> Result<Vec<PlannedPart>> {
+    // What the image below has, in bytes by the key of its tars; what is no plan of ours stays.
+    let mut had: BTreeMap<Key, u64> = BTreeMap::new();
+    for layer in below.iter().flat_map(|below| &below.layers) {
+        if let Some(held) = layer.held() {
+            *had.entry(held.tars).or_default() += layer.size;
+        }
+    }
+    let mut planned = BTreeSet::new();
     let mut parts = Vec::new();
     for layer in layers(lock, LayerName::Runtime)? {
         let failed = |source| Error::Layer {
@@ -45,14 +65,21 @@ pub fn forecast(cx: &Context, lock: &Lock) -> Result<Vec<PlannedPart>> {
             source: Box::new(source),
         };
         for plan in layer.plans().map_err(failed)?.into_iter().flatten() {
-            let known = plan.known(cx).map_err(failed)?;
-            let artifacts = plan.artifacts();
+            let (tars, artifacts) = (plan.tars(), plan.artifacts());
+            planned.insert(tars);
+            let known = match had.get(&tars) {
+                Some(size) => Some(*size),
+                None => {
+                    let known = plan.known(cx).map_err(failed)?;
+                    known.map(|parts| parts.iter().map(|part| part.size).sum())
+                }
+            };
             parts.push(PlannedPart {
                 layer: layer.name().to_owned(),
                 name: plan.name().to_owned(),
                 key: plan.key(cx),
-                size: match &known {
-                    Some(parts) => parts.iter().map(|part| part.size).sum(),
+                size: match known {
+                    Some(size) => size,
                     // What is out of git has no artifacts, but a weight.
                     None if artifacts.is_empty() => plan.weight(),
                     None => artifacts.iter().map(|artifact| artifact.size).sum(),
@@ -62,7 +89,24 @@ pub fn forecast(cx: &Context, lock: &Lock) -> Result<Vec<PlannedPart>> {
             });
         }
     }
-    Ok(parts)
+    let below = below.iter().flat_map(|below| &below.layers);
+    let others = below.filter_map(|layer| match layer.held() {
+        Some(held) if planned.contains(&held.tars) => None,
+        held => Some(PlannedPart {
+            layer: BELOW.to_owned(),
+            name: held.map_or_else(
+                || layer.digest.to_string()[..12].to_owned(),
+                |held| held.part,
+            ),
+            key: KeyBuilder::new("below")
+                .field("digest", layer.digest.0)
+                .finish(),
+            size: layer.size,
+            in_store: true,
+            artifacts: Vec::new(),
+        }),
+    });
+    Ok(others.chain(parts).collect())
 }
 
 /// Those of `after` that `before` does not have: what who has the other pulls. A size that is not known

@@ -1,14 +1,15 @@
 //! The finished image: its documents in memory, its layers' blobs in the store.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use layer::{LayerBlob, Part};
 use lock::{LayerName, Lock, Sha256};
+use oci_image::Below;
 use oci_spec::image::{ImageIndexBuilder, ImageManifest, ImageManifestBuilder, MediaType};
 use ocipkg::{ImageName, Name, Reference};
 
 use crate::{
-    Error, Result,
+    Blob, Error, Result,
     archive::plain_path,
     config,
     document::{DockerImage, descriptor, json, sha256},
@@ -32,6 +33,10 @@ pub struct Meta {
     pub platform: String,
     /// Title, description, labels and environment of the edition.
     pub image: lock::Image,
+    /// The image that it stands on, if it does.
+    pub below: Option<Arc<Below>>,
+    /// It has all layers of its edition, and does not end early.
+    pub whole: bool,
 }
 
 impl Meta {
@@ -46,7 +51,16 @@ impl Meta {
             created: lock.created.clone(),
             platform: lock.platform.clone(),
             image: lock.image.clone(),
+            below: None,
+            whole: true,
         })
+    }
+
+    /// The same on top of another image.
+    #[must_use]
+    pub fn on(mut self, below: Option<Arc<Below>>) -> Self {
+        self.below = below;
+        self
     }
 
     /// The same with the layer's name as tag, for an image that ends there.
@@ -55,6 +69,7 @@ impl Meta {
     /// None: layers' names are tags.
     pub fn up_to(mut self, layer: LayerName) -> Result<Self> {
         self.name = name(&self.name.name, &layer.to_string())?;
+        self.whole = layer == LayerName::Runtime;
         Ok(self)
     }
 
@@ -93,7 +108,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// Makes config and manifest for finished layers, lowest first.
+    /// Makes config and manifest for finished layers, lowest first, on top of the image below.
     ///
     /// # Errors
     /// [`Error::NoLayers`], [`Error::Platform`].
@@ -103,38 +118,49 @@ impl Image {
         }
         let config = config::config(&meta, &layers)?;
         let config_digest = sha256(&config);
-        let parts = layers.iter().flat_map(|layer| &layer.parts);
-        let parts = parts.map(|part| {
-            let media_type = MediaType::from(part.media_type());
-            descriptor(media_type, part.size, &part.digest)
+        let mut image = Self {
+            meta,
+            layers,
+            digest: Sha256([0; 32]),
+            manifest: Vec::new(),
+            config_digest,
+            config,
+        };
+        image.manifest = image.made_manifest()?;
+        image.digest = sha256(&image.manifest);
+        Ok(image)
+    }
+
+    fn made_manifest(&self) -> Result<Vec<u8>> {
+        let config = &self.config;
+        let layers = self.blobs().into_iter().map(|blob| {
+            let media_type = MediaType::from(blob.media_type.as_str());
+            let mut descriptor = descriptor(media_type, blob.size, &blob.digest)?;
+            if !blob.annotations.is_empty() {
+                descriptor.set_annotations(Some(blob.annotations.into_iter().collect()));
+            }
+            Ok(descriptor)
         });
-        let manifest = ImageManifestBuilder::default()
+        let mut manifest = ImageManifestBuilder::default()
             .schema_version(2_u32)
             .media_type(MediaType::ImageManifest)
             .config(descriptor(
                 MediaType::ImageConfig,
                 config.len() as u64,
-                &config_digest,
+                &self.config_digest,
             )?)
-            .layers(parts.collect::<Result<Vec<_>>>()?)
-            .build()
-            .map_err(|source| Error::Document {
-                document: MANIFEST,
-                source,
-            })?;
-        let manifest = manifest_json(&manifest)?;
-        let digest = sha256(&manifest);
-        Ok(Self {
-            meta,
-            layers,
-            digest,
-            manifest,
-            config_digest,
-            config,
-        })
+            .layers(layers.collect::<Result<Vec<_>>>()?);
+        if let Some(below) = &self.meta.below {
+            manifest = manifest.annotations(config::base(below).collect::<HashMap<_, _>>());
+        }
+        let manifest = manifest.build().map_err(|source| Error::Document {
+            document: MANIFEST,
+            source,
+        })?;
+        manifest_json(&manifest)
     }
 
-    /// Every part, lowest first.
+    /// Every part of ours, lowest first; see also [`Image::blobs`].
     pub fn parts(&self) -> impl Iterator<Item = &Part> {
         self.layers.iter().flat_map(|layer| &layer.parts)
     }
@@ -144,7 +170,7 @@ impl Image {
         let image = DockerImage {
             config: blob_path(&self.config_digest),
             repo_tags: vec![self.meta.reference()],
-            layers: self.parts().map(|part| blob_path(&part.digest)).collect(),
+            layers: self.layer_paths(|blob| blob_path(&blob.digest)),
         };
         json("manifest.json", &[image])
     }
@@ -154,14 +180,18 @@ impl Image {
         let image = DockerImage {
             config: format!("{}.json", self.config_digest),
             repo_tags: vec![self.meta.reference()],
-            layers: self.parts().map(|part| plain_path(&part.diff_id)).collect(),
+            layers: self.layer_paths(|blob| plain_path(&blob.diff_id)),
         };
         json("manifest.json", &[image])
     }
 
+    fn layer_paths(&self, path: impl Fn(&Blob) -> String) -> Vec<String> {
+        self.blobs().iter().map(path).collect()
+    }
+
     /// Bytes that a user without any of its layers pulls.
     pub fn transfer_size(&self) -> u64 {
-        self.parts().map(|part| part.size).sum::<u64>()
+        self.blobs().iter().map(|blob| blob.size).sum::<u64>()
             + (self.manifest.len() + self.config.len()) as u64
     }
 }

@@ -7,7 +7,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use layer::Part;
 use lock::Sha256;
 use oci_spec::image::ImageManifest;
 use ocipkg::ImageName;
@@ -15,7 +14,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tempfile::TempDir;
 
 use crate::{
-    Error, Image, Result,
+    Blob, Error, Image, Result,
     document::{LAYOUT, sha256},
     image::{blob_path, index_json, manifest_json},
 };
@@ -38,9 +37,10 @@ pub fn write_layout(image: &Image, folder: &Path) -> Result<LayoutOutcome> {
     if is_whole(image, folder, &index) {
         return Ok(LayoutOutcome::Unchanged);
     }
+    image.bring_below()?;
     let mut layout = LayoutBuilder::new(folder, image.meta.name.clone())?;
-    for part in image.parts() {
-        layout.add_part(part)?;
+    for blob in image.blobs() {
+        layout.add_blob_file(&blob)?;
     }
     layout.add_document(&image.config)?;
     layout.finish(&image.manifest)?;
@@ -93,15 +93,16 @@ impl LayoutBuilder {
         })
     }
 
-    /// Adds a part's blob from where it is.
+    /// Adds a layer's blob from where the store has it.
     ///
     /// # Errors
     /// [`Error::Io`] with the path.
-    pub fn add_part(&mut self, part: &Part) -> Result<()> {
-        let to = self.path(&part.digest);
-        if !to.exists() && fs::hard_link(&part.path, &to).is_err() {
+    pub fn add_blob_file(&mut self, blob: &Blob) -> Result<()> {
+        let (from, _) = blob.file()?;
+        let to = self.path(&blob.digest);
+        if !to.exists() && fs::hard_link(from, &to).is_err() {
             // Another file system, or one without links; `copy` reflinks where it can.
-            fs::copy(&part.path, &to).map_err(io(&to))?;
+            fs::copy(from, &to).map_err(io(&to))?;
         }
         Ok(())
     }
@@ -196,5 +197,8 @@ fn is_whole(image: &Image, folder: &Path, index: &[u8]) -> bool {
         && fs::read(folder.join("oci-layout")).is_ok_and(|found| found == LAYOUT)
         && has(&image.digest, image.manifest.len() as u64)
         && has(&image.config_digest, image.config.len() as u64)
-        && image.parts().all(|part| has(&part.digest, part.size))
+        && image
+            .blobs()
+            .iter()
+            .all(|blob| has(&blob.digest, blob.size))
 }

@@ -24,10 +24,11 @@ impl ocipkg::image::Image for Image {
         if wanted == self.digest.to_oci() {
             return Ok(self.manifest.clone());
         }
-        let part = self.parts().find(|part| part.digest.to_oci() == wanted);
-        let path = &part
-            .with_context(|| format!("the image has no blob {wanted}"))?
-            .path;
+        self.bring_below()?;
+        let mut blobs = self.blobs().into_iter();
+        let blob = blobs.find(|blob| blob.digest.to_oci() == wanted);
+        let blob = blob.with_context(|| format!("the image has no blob {wanted}"))?;
+        let (path, _) = blob.file()?;
         std::fs::read(path).with_context(|| path.display().to_string())
     }
 

@@ -88,6 +88,8 @@ fn meta() -> Meta {
             title: "Test".to_owned(),
             ..lock::Image::default()
         },
+        below: None,
+        whole: true,
     }
 }
 

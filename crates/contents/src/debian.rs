@@ -1,7 +1,7 @@
 //! The Debian packages of a layer as a stage of the growing system.
 
 use debian::System;
-use layer::{Plan, Result, Tree};
+use layer::{Package, Plan, Result, Tree};
 use lock::{LayerName, Lock};
 
 /// The plan for a layer's Debian packages, under a name; `None` where it has none. `finish` gets the
@@ -27,6 +27,12 @@ pub fn debs<'l>(
         finish(&stage.root, &mut stage.tree)?;
         Ok(stage.tree)
     });
+    let packages = debs.iter().map(|deb| Package {
+        kind: "deb".to_owned(),
+        name: deb.name.clone(),
+        version: deb.version.clone(),
+    });
+    let packages: Vec<Package> = packages.collect();
     let artifacts = debs.into_iter().map(lock::Deb::artifact);
-    Some(plan.fetching(artifacts).stage())
+    Some(plan.fetching(artifacts).holding(packages).stage())
 }

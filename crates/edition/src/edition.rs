@@ -13,6 +13,8 @@ pub struct Edition {
     pub name: String,
     /// Every file that it was read from: the edition, those it extends, requirement files.
     pub files: Vec<PathBuf>,
+    /// The image below its layers, as it is written; it can be read as a [`lock::ImageAt`].
+    pub from: Option<Spanned<String>>,
     /// Where Debian packages come from.
     pub debian: Debian,
     /// The interpreter, and rules for all Python packages.

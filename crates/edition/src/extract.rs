@@ -78,6 +78,7 @@ pub(crate) fn sheet(reader: &mut Reader<'_>, document: &DeTable<'_>) -> Sheet {
     let mut sheet = Sheet {
         extends: text(reader, document, "extends")
             .map(|text| reader.spanned(text.value, &text.span)),
+        from: reader.image(document, "from"),
         remove: removals(
             reader,
             document,

@@ -68,6 +68,7 @@ pub(crate) fn finish(
     Some(Edition {
         name: name.to_owned(),
         files,
+        from: sheet.from.filter(|from| !from.value.is_empty()),
         debian: Debian {
             suite: sheet.suite?,
             snapshot: sheet.snapshot,

@@ -93,6 +93,11 @@ pub static EDITION: Table = Table {
             Kind::Text,
             "Name of the edition beside this one that this one adds to and removes from.",
         ),
+        key(
+            "from",
+            Kind::Text,
+            "The image below: \"REGISTRY/REPOSITORY:TAG\", \"oci:FOLDER\", \"oci-archive:FILE\"; \"\" for none.",
+        ),
         must(
             "debian",
             Kind::Table(&DEBIAN),

@@ -83,6 +83,7 @@ pub(crate) fn merge(reading: &mut Reading, mut parent: Sheet, child: Sheet) -> S
     parent.from_source.extend(child.from_source);
     Sheet {
         extends: None,
+        from: child.from.or(parent.from),
         suite: child.suite.or(parent.suite),
         snapshot: child.snapshot.or(parent.snapshot),
         components: if child.components.is_empty() {

@@ -10,6 +10,8 @@ use crate::{Build, DebianRequest, Index, PythonVersion, Requirement, Source, Spa
 #[derive(Debug, Default)]
 pub(crate) struct Sheet {
     pub extends: Option<Spanned<String>>,
+    /// Empty: on nothing, whatever the extended edition says.
+    pub from: Option<Spanned<String>>,
     pub suite: Option<Spanned<String>>,
     pub snapshot: Option<Spanned<String>>,
     pub components: Vec<Spanned<String>>,

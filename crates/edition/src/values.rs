@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use lock::{Sha256, normalised};
+use lock::{ImageAt, Sha256, normalised};
 use toml::de::DeTable;
 
 use crate::{
@@ -45,6 +45,18 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// Where an image is; empty for none.
+    pub fn image(&mut self, table: &DeTable<'_>, key: &str) -> Option<Spanned<String>> {
+        let text = text(self, table, key)?;
+        if !text.value.is_empty()
+            && let Err(error) = text.value.parse::<ImageAt>()
+        {
+            self.problem(text.span, error.problem, error.hint);
+            return None;
+        }
+        Some(self.spanned(text.value, &text.span))
     }
 
     pub fn sha256(&mut self, text: &Text) -> Option<Sha256> {

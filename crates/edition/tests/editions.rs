@@ -258,3 +258,29 @@ fn a_list_in_a_low_layer_holds_with_a_line_in_a_high_one() {
         ]
     );
 }
+
+#[test]
+fn an_image_below_is_inherited_replaced_and_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let head =
+        "[debian]\nsuite = \"forky\"\n[python]\nversion = \"3.14\"\n[image]\ntitle = \"t\"\n";
+    write(
+        "below.toml",
+        &format!("from = \"registry.example/debian:13\"\n{head}"),
+    );
+    let from = |own: &str| {
+        let path = write("own.toml", &format!("extends = \"below\"\n{own}"));
+        let edition = Edition::read(&path).unwrap();
+        edition.from.map(|from| (from.value, from.place.line))
+    };
+    let inherited = ("registry.example/debian:13".to_owned(), 1);
+    assert_eq!(from(""), Some(inherited));
+    let own = ("oci:../dist/starter:v1".to_owned(), 2);
+    assert_eq!(from("from = \"oci:../dist/starter:v1\"\n"), Some(own));
+    assert_eq!(from("from = \"\"\n"), None);
+}

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -79,6 +80,9 @@ pub struct Part {
     /// The key of its tar, whatever that is compressed with.
     #[serde(skip, default = "Key::zero")]
     pub tars: Key,
+    /// The packages inside, sorted: those of its plan. All of them for each part of a plan that became several.
+    #[serde(skip)]
+    pub packages: Arc<[Package]>,
     /// Whether it was built now or found in the store, and why.
     #[serde(skip)]
     pub origin: PartOrigin,
@@ -124,7 +128,7 @@ pub enum PartOrigin {
 /// A package inside a layer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Package {
-    /// `deb`, `wheel` or `source`.
+    /// `deb`, `wheel`, `source`, `git`, or `archive` for the interpreter's.
     pub kind: String,
     /// Its name.
     pub name: String,

@@ -1,8 +1,8 @@
 //! Where and how layers are built: the store, the thread pool, the compression, the progress.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use store::{Fetcher, Progress, Store};
+use store::{Fetcher, Key, Progress, Store};
 
 use crate::{Compression, Error, Result, buffers::Buffers, room::Room, slots::Slots};
 
@@ -21,6 +21,7 @@ pub struct Context {
     pub compression: Compression,
     /// Who hears of progress and warnings.
     pub progress: Arc<dyn Progress>,
+    below: Arc<BTreeSet<Key>>,
     pub(crate) pool: Arc<rayon::ThreadPool>,
     pub(crate) slots: Arc<Slots>,
     pub(crate) room: Room,
@@ -56,6 +57,7 @@ impl Context {
             fetcher,
             compression,
             progress,
+            below: Arc::default(),
             pool: Arc::new(pool),
             slots,
             room: Room::default(),
@@ -80,6 +82,21 @@ impl Context {
             fetcher: self.fetcher.stoppable(),
             ..self.clone()
         }
+    }
+
+    /// The same context for layers that stand on an image which has the parts of plans with these keys
+    /// ([`crate::Plan::tars`]): they are not made again.
+    #[must_use]
+    pub fn standing_on(&self, tars: BTreeSet<Key>) -> Self {
+        Self {
+            below: Arc::new(tars),
+            ..self.clone()
+        }
+    }
+
+    /// Whether the image below has the parts of a plan with this key.
+    pub fn is_below(&self, tars: &Key) -> bool {
+        self.below.contains(tars)
     }
 
     /// Ends downloads that are under way and starts no more parts: something has failed. Whether it

@@ -3,7 +3,7 @@
 use std::{
     cmp::Reverse,
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -11,7 +11,7 @@ use lock::Artifact;
 use store::{Key, KeyBuilder, ProgressTask, TaskKind};
 
 use crate::{
-    Context, Entry, Error, Part, PartOrigin, Rank, Result, Tree, index,
+    Context, Entry, Error, Package, Part, PartOrigin, Rank, Result, Tree, index,
     pipeline::{Tar, write_part},
     tar_form::{estimate, link_target},
 };
@@ -37,6 +37,7 @@ pub struct Plan<'p> {
     weight: u64,
     artifacts: Vec<Artifact>,
     rank: Rank,
+    packages: Arc<[Package]>,
     make: Make<'p>,
 }
 
@@ -58,6 +59,7 @@ impl<'p> Plan<'p> {
             weight,
             artifacts: Vec::new(),
             rank: Rank::default(),
+            packages: Arc::default(),
             make: Box::new(make),
         }
     }
@@ -66,6 +68,15 @@ impl<'p> Plan<'p> {
     #[must_use]
     pub fn fetching(mut self, artifacts: impl IntoIterator<Item = Artifact>) -> Self {
         self.artifacts = artifacts.into_iter().collect();
+        self
+    }
+
+    /// What is inside its parts: for annotations of the image, and not part of the recipe.
+    #[must_use]
+    pub fn holding(mut self, packages: impl IntoIterator<Item = Package>) -> Self {
+        let mut packages: Vec<Package> = packages.into_iter().collect();
+        packages.sort();
+        self.packages = packages.into();
         self
     }
 
@@ -93,12 +104,26 @@ impl Plan<'_> {
         &self.artifacts
     }
 
+    /// What is inside its parts, sorted.
+    pub fn packages(&self) -> &[Package] {
+        &self.packages
+    }
+
     /// The parts that the store has of it.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub fn known(&self, cx: &Context) -> Result<Option<Vec<Part>>> {
-        lookup(cx, &self.keys(cx))
+        lookup(cx, &self.keys(cx), &self.packages)
+    }
+
+    /// The key of its tars, whatever they are compressed with: the recipe and this crate's format.
+    pub fn tars(&self) -> Key {
+        let mut key = KeyBuilder::new(FORMAT);
+        key.key("recipe", &self.recipe);
+        key.field("name", &self.name);
+        key.number("limit", PART_LIMIT);
+        key.finish()
     }
 
     /// The key of its parts: the recipe, this crate's format, the compression.
@@ -107,11 +132,7 @@ impl Plan<'_> {
     }
 
     fn keys(&self, cx: &Context) -> Keys {
-        let mut key = KeyBuilder::new(FORMAT);
-        key.key("recipe", &self.recipe);
-        key.field("name", &self.name);
-        key.number("limit", PART_LIMIT);
-        let tars = key.finish();
+        let tars = self.tars();
         let mut key = KeyBuilder::new(FORMAT);
         key.key("tars", &tars);
         cx.compression.add_to(&mut key);
@@ -139,7 +160,7 @@ impl fmt::Debug for Plan<'_> {
 }
 
 /// Builds the parts of all plans, several at once, the largest first; gives them back in the
-/// order of the plans.
+/// order of the plans. A plan whose parts lie in the image below ([`Context::standing_on`]) gives none.
 ///
 /// # Errors
 /// The first error of any plan. The context is stopped then: the others are not started, downloads end.
@@ -150,7 +171,11 @@ pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
     let mut queue = Vec::new();
     for (at, plan) in plans.into_iter().enumerate() {
         let keys = plan.keys(cx);
-        let parts = lookup(cx, &keys)?;
+        if cx.is_below(&keys.tars) {
+            found.push(Some(Vec::new()));
+            continue;
+        }
+        let parts = lookup(cx, &keys, &plan.packages)?;
         if parts.is_none() {
             let promised = cx.room.promise(&cx.store, &plan.artifacts)?;
             queue.push((at, plan, keys, promised));
@@ -204,7 +229,7 @@ fn taken<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The parts that the store has under a key, if all of them are whole.
-fn lookup(cx: &Context, keys: &Keys) -> Result<Option<Vec<Part>>> {
+fn lookup(cx: &Context, keys: &Keys, packages: &Arc<[Package]>) -> Result<Option<Vec<Part>>> {
     let Some(mut parts) = cx.store.result::<Vec<Part>>(KIND, &keys.parts)? else {
         return Ok(None);
     };
@@ -216,6 +241,8 @@ fn lookup(cx: &Context, keys: &Keys) -> Result<Option<Vec<Part>>> {
             return Ok(None);
         }
         part.path = cx.store.blob_path(&part.digest);
+        // The plan's, not the record's: a name or version may change where the bytes do not.
+        part.packages = packages.clone();
     }
     Ok(Some(parts))
 }
@@ -229,7 +256,7 @@ fn build_plan(cx: &Context, plan: Plan<'_>, keys: Keys) -> Result<Vec<Part>> {
     }
     // Another process may be at the same part: wait for it and take its result.
     let _once = cx.store.lock(KIND, &keys.parts)?;
-    if let Some(parts) = lookup(cx, &keys)? {
+    if let Some(parts) = lookup(cx, &keys, &plan.packages)? {
         return Ok(parts);
     }
     let why = if cx.store.is_anew() {
@@ -272,6 +299,7 @@ fn build_plan(cx: &Context, plan: Plan<'_>, keys: Keys) -> Result<Vec<Part>> {
             path: cx.store.blob_path(&written.digest),
             key: keys.parts,
             tars: keys.tars,
+            packages: plan.packages.clone(),
             origin: PartOrigin::Built(why),
         };
         if let Some(files) = &written.files {

@@ -5,7 +5,7 @@ mod sdists;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Git, Lock, SourceKind, repository_problem};
+use crate::{Git, ImageAt, Lock, SourceKind, repository_problem};
 
 /// One contradiction: where it stands, what it is, what to do.
 pub(crate) struct Fault {
@@ -65,6 +65,11 @@ fn head(lock: &Lock, faults: &mut Vec<Fault>) {
             "debian.snapshot",
             format!("expected an RFC 3339 time in UTC, found {time:?}"),
         );
+    }
+    if let Some(from) = &lock.from
+        && let Err(error) = from.image.parse::<ImageAt>()
+    {
+        fault("from.image", error.problem);
     }
     if !lock
         .platform

@@ -8,6 +8,7 @@
 //! which depends on one layer crate needs no file of ours.
 
 mod artifact;
+mod below;
 mod check;
 mod diagnose;
 mod digest;
@@ -25,6 +26,7 @@ mod repository;
 mod sdist;
 
 pub use artifact::{Artifact, Origin};
+pub use below::{BaseImage, ImageAt, ParseImageAtError};
 pub use digest::Sha256;
 pub use entry::{Deb, DebianSuite, Image, Owner, Source, SourceKind, Wheel};
 pub use error::{Error, Result};

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, path::Path};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Artifact, Deb, DebianSuite, Error, Git, Image, LayerName, Owner, Problems, Python, Result,
-    Sdist, Source, Tool, Wheel, check, diagnose, problem::utf8,
+    Artifact, BaseImage, Deb, DebianSuite, Error, Git, Image, LayerName, Owner, Problems, Python,
+    Result, Sdist, Source, Tool, Wheel, check, diagnose, problem::utf8,
 };
 
 /// The format version that this crate reads and writes.
@@ -24,6 +24,9 @@ pub struct Lock {
     pub created: String,
     /// The OCI platform, such as `linux/amd64`.
     pub platform: String,
+    /// The image below the layers, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<BaseImage>,
     /// The Debian suite.
     pub debian: DebianSuite,
     /// The interpreter.
@@ -262,6 +265,21 @@ mod tests {
         assert!(
             matches!(&artifacts[0].origin, crate::Origin::Url(url) if url.ends_with("/p.tar.gz"))
         );
+    }
+
+    #[test]
+    fn an_image_below_is_written_read_and_checked() {
+        let digest = "ab".repeat(32);
+        let from = format!("[from]\nimage = \"debian:13\"\ndigest = \"{digest}\"\nsize = 7\n");
+        let text = HEAD.replace("[debian]", &format!("{from}[debian]"));
+        let lock = Lock::parse(&text, "t.lock").unwrap();
+        assert_eq!(lock.from.as_ref().unwrap().size, 7);
+        let again = lock.to_toml().unwrap();
+        assert!(again.contains(&from), "{again}");
+        assert_eq!(Lock::parse(&again, "again").unwrap(), lock);
+        let error = Lock::parse(&text.replace("debian:13", "./debian"), "t.lock");
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("\"./debian\" is a path"), "{error}");
     }
 
     #[test]

@@ -78,26 +78,29 @@ pub fn wheel_plans<'l>(
                     Some(sdist) => inputs(lock, sdist),
                 })
                 .collect();
+            let packages: Vec<Package> = wheels.iter().map(package).collect();
             let part = name.clone();
             let plan = Plan::new(name, key.finish(), weight, move |cx| {
                 let mut tree = make(cx, lock, &wheels, &shared, from_source)?;
                 tree.insert(constraints::entry(&part, &wheels)?)?;
                 Ok(tree)
             });
-            plan.fetching(artifacts)
+            plan.fetching(artifacts).holding(packages)
         });
     Ok(plans.collect())
 }
 
 /// The wheels of a layer, as packages.
 pub fn packages(lock: &Lock, layer: LayerName) -> Vec<Package> {
-    let package = |wheel: &LockedWheel| Package {
+    lock.installed_of(layer).iter().map(package).collect()
+}
+
+fn package(wheel: &LockedWheel) -> Package {
+    Package {
         kind: "wheel".to_owned(),
         name: wheel.name.clone(),
         version: wheel.version.clone(),
-    };
-    let wheels = lock.installed_of(layer);
-    wheels.iter().map(package).collect()
+    }
 }
 
 /// What a wheel is built from, if it is.

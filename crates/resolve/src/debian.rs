@@ -1,11 +1,13 @@
 //! The Debian system: one closure for all layers, each package in the lowest layer that needs it.
 
+use std::collections::BTreeMap;
+
 use debian_archive::{Archive, Keyring, Opening, Packages, Release, Request, Snapshot, Wanted};
 use edition::Edition;
 use lock::{Deb, LayerName};
 use store::{Fetcher, Store};
 
-use crate::{Error, Kept, Result, Update};
+use crate::{Error, Result, Update};
 
 /// A suite whose signature was verified, and its packages.
 pub(crate) struct Suite {
@@ -44,7 +46,7 @@ pub(crate) fn archive(
 pub(crate) fn debs(
     archive: &Suite,
     edition: &Edition,
-    kept: &Kept,
+    keep: &BTreeMap<String, String>,
     update: &Update,
 ) -> Result<Vec<Deb>> {
     let mut request = Request {
@@ -63,7 +65,7 @@ pub(crate) fn debs(
             lines.push(format!("{}: {}", wanted.place, wanted.value));
         }
     }
-    let stays = kept.debian.iter().filter(|(name, _)| !update.has(name));
+    let stays = keep.iter().filter(|(name, _)| !update.has(name));
     request.keep = stays
         .map(|(name, version)| (name.clone(), version.clone()))
         .collect();

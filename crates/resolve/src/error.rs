@@ -120,6 +120,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The image below cannot be stood on.
+    #[error("{place}: {source}")]
+    From {
+        /// Where the edition names it.
+        place: String,
+        /// Why.
+        source: Box<oci_image::Error>,
+    },
     /// An artifact is not what the edition says.
     #[error("{place}: {file}: expected sha256 {expected}, found {found}")]
     Digest {

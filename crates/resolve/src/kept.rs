@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use lock::{Git, Lock, Python};
+use lock::{BaseImage, Git, Lock, Python};
 use serde::Deserialize;
 
 /// Versions of an earlier lock.
@@ -15,6 +15,8 @@ pub struct Kept {
     pub python: BTreeMap<String, String>,
     /// Trees out of git.
     pub git: Vec<Git>,
+    /// The image below.
+    pub from: Option<BaseImage>,
     /// The interpreter, if the lock is whole.
     pub interpreter: Option<Python>,
     /// The lock, if it is whole: what did not change keeps its dates.
@@ -33,6 +35,7 @@ struct Loose {
     sdist: Vec<Entry>,
     #[serde(default)]
     git: Vec<toml::Table>,
+    from: Option<toml::Table>,
 }
 
 #[derive(Deserialize)]
@@ -74,16 +77,19 @@ impl Kept {
             let entry = |table: toml::Table| table.try_into::<Git>().ok();
             tables.into_iter().filter_map(entry).collect()
         };
-        let (debian, python, git) = loose
+        let (debian, python, git, from) = loose
             .map(|loose| {
                 let python = loose.wheel.into_iter().chain(loose.sdist).collect();
-                (versions(loose.deb), versions(python), entries(loose.git))
+                let from = loose.from.and_then(|table| table.try_into().ok());
+                let (debian, python) = (versions(loose.deb), versions(python));
+                (debian, python, entries(loose.git), from)
             })
             .unwrap_or_default();
         Self {
             debian,
             python,
             git,
+            from,
             interpreter: whole.as_ref().ok().map(|lock| lock.python.clone()),
             problem: whole.as_ref().err().map(ToString::to_string),
             whole: whole.ok(),

@@ -3,6 +3,7 @@
 //! Debian packages are chosen by `debian-archive`, Python packages by uv, a program that is fetched and
 //! pinned like any artifact. What an earlier lock has and the edition still allows is kept.
 
+mod below;
 mod debian;
 mod direct;
 mod error;
@@ -27,6 +28,7 @@ mod together;
 mod tools;
 mod uv;
 
+pub use below::FROM;
 pub use error::{Error, Result};
 pub use kept::Kept;
 pub use outdated::{Newer, outdated};

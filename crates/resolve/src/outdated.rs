@@ -9,7 +9,7 @@ use pep440_rs::Version;
 use store::{Fetcher, Store};
 
 use crate::{
-    Error, Kept, Options, Result, Update,
+    Error, FROM, Kept, Options, Result, Update,
     newest::{projects, suite, version_of},
     resolve::resolve,
     tags::Tags,
@@ -18,7 +18,7 @@ use crate::{
 /// An entry of the lock that has a newer version.
 #[derive(Debug, Clone)]
 pub struct Newer {
-    /// `deb`, `wheel` or `source`.
+    /// `deb`, `wheel`, `sdist`, `source` or `git`; `from` for the image below.
     pub kind: &'static str,
     /// The layer that it is in.
     pub layer: LayerName,
@@ -88,6 +88,15 @@ pub fn outdated(
 /// Every entry of the lock, with the allowed version where that is another.
 fn entries(lock: &Lock, allowed: &Lock) -> Vec<Newer> {
     let mut entries = Vec::new();
+    if let Some(old) = &lock.from {
+        let short = |from: &lock::BaseImage| from.digest.to_string()[..12].to_owned();
+        let mut entry = Newer::of(FROM, LayerName::Base, &old.image, short(old));
+        let new = allowed.from.as_ref();
+        if let Some(new) = new.filter(|new| new.digest != old.digest) {
+            entry.allow(short(new), None, lock, |lock| lock.from = Some(new.clone()));
+        }
+        entries.push(entry);
+    }
     for (at, old) in lock.debs.iter().enumerate() {
         let new = allowed.debs.iter().find(|new| new.name == old.name);
         let new = new.filter(|new| new.version != old.version);

@@ -6,10 +6,13 @@ use edition::{Edition, PythonSource};
 use jiff::Timestamp;
 use layer::Context;
 use lock::{DebianSuite, Lock, Python as Interpreter};
+use oci_image::Below;
 use store::{Fetcher, Store};
 
 use crate::{
-    Error, Kept, Result, debian,
+    Error, Kept, Result,
+    below::{self, below, keeping},
+    debian,
     direct::direct,
     from_git::{from_git, is_from_git},
     git::git,
@@ -83,18 +86,21 @@ pub fn resolve(
         update: &options.update,
         folder: options.folder,
     };
+    // First: others keep to its versions.
+    let below = below(&resolving, &platform(edition))?;
+    let below = below.as_ref();
     let frame = |debian: &DebianSide| frame(edition, kept, debian);
-    let debian = || debian_side(store, fetcher, edition, kept, options);
+    let debian = || debian_side(&resolving, below, options.now);
     // What comes from git is built on the system.
     let first = edition.requirements().any(|(_, line)| is_from_git(line));
     let (debian, python, git) = thread::scope(|scope| {
         let git = scope.spawn(|| git(&resolving));
         let (debian, python) = if first {
             let debian = debian()?;
-            let python = python_side(&resolving, Some(&frame(&debian)?));
+            let python = python_side(&resolving, below, Some(&frame(&debian)?));
             (Ok(debian), python)
         } else {
-            let python = scope.spawn(|| python_side(&resolving, None));
+            let python = scope.spawn(|| python_side(&resolving, below, None));
             let debian = debian();
             (debian, python.join().unwrap_or(Err(Error::Lost)))
         };
@@ -103,6 +109,7 @@ pub fn resolve(
     let debian = debian?;
     let python = python?;
     let mut lock = frame(&debian)?;
+    lock.from = below.map(|below| below.from.clone());
     if let Some(interpreter) = python.archive {
         lock.python = interpreter;
     }
@@ -112,12 +119,19 @@ pub fn resolve(
     let commits = lock.git.iter().map(|git| &git.date);
     let built = lock.sdists.iter().filter_map(|sdist| sdist.git.as_ref());
     let commits = commits.chain(built.map(|git| &git.date));
-    let commits = commits.filter_map(|date| date.parse().ok());
-    lock.created = created(&lock.debian.date, python.newest.into_iter().chain(commits));
+    let below = below.and_then(|below| below.config.get("created")?.as_str());
+    let dates = commits.map(String::as_str).chain(below);
+    let dates = dates.filter_map(|date| date.parse().ok());
+    lock.created = created(&lock.debian.date, python.newest.into_iter().chain(dates));
     wheels_from_source(&resolving, &mut lock, options.build)?;
     // What was made here is held to the same rules as what is read.
     let lock = Lock::parse(&lock.to_toml()?, &edition.name)?;
     Ok((lock, debian.warnings))
+}
+
+/// The OCI platform.
+fn platform(edition: &Edition) -> String {
+    format!("linux/{}", edition.debian.architecture)
 }
 
 /// A lock with what comes from the suite and from the edition itself.
@@ -137,7 +151,8 @@ fn frame(edition: &Edition, kept: &Kept, debian: &DebianSide) -> Result<Lock> {
         version: lock::VERSION,
         edition: edition.name.clone(),
         created: String::new(),
-        platform: format!("linux/{}", edition.debian.architecture),
+        platform: platform(edition),
+        from: None,
         debian: DebianSuite {
             suite: edition.debian.suite.value.clone(),
             architecture: edition.debian.architecture.clone(),
@@ -197,17 +212,13 @@ struct DebianSide {
     warnings: Vec<String>,
 }
 
-fn debian_side(
-    store: &Store,
-    fetcher: &Fetcher,
-    edition: &Edition,
-    kept: &Kept,
-    options: &Options<'_>,
-) -> Result<DebianSide> {
+fn debian_side(with: &Resolving<'_>, below: Option<&Below>, now: Timestamp) -> Result<DebianSide> {
     let mut warnings = Vec::new();
-    let now = options.now.as_second();
-    let archive = debian::archive(store, fetcher, edition, now, &mut warnings)?;
-    let debs = debian::debs(&archive, edition, kept, &options.update)?;
+    let (edition, now) = (with.edition, now.as_second());
+    let archive = debian::archive(with.store, with.fetcher, edition, now, &mut warnings)?;
+    let lower = below::debian(below);
+    let (keep, update) = keeping(&with.kept.debian, lower.as_ref(), with.update);
+    let debs = debian::debs(&archive, edition, &keep, &update)?;
     Ok(DebianSide {
         debs,
         date: archive.release.date,
@@ -228,7 +239,11 @@ struct PythonSide {
 }
 
 /// `system` is what packages from git are built on.
-fn python_side(resolving: &Resolving<'_>, system: Option<&Lock>) -> Result<PythonSide> {
+fn python_side(
+    resolving: &Resolving<'_>,
+    below: Option<&Below>,
+    system: Option<&Lock>,
+) -> Result<PythonSide> {
     let uv = Uv::get(resolving.store, resolving.fetcher)?;
     let scratch = resolving.store.scratch("resolve")?;
     let archive = interpreter::of_archive(resolving)?;
@@ -245,8 +260,9 @@ fn python_side(resolving: &Resolving<'_>, system: Option<&Lock>) -> Result<Pytho
         let packages = from_git(resolving, &python, &system, scratch.path())?;
         python.add(packages);
     }
-    let keep = &resolving.kept.python;
-    let (wheels, sdists, tools) = python.packages(keep, resolving.update)?;
+    let lower = below::python(below);
+    let (keep, update) = keeping(&resolving.kept.python, lower.as_ref(), resolving.update);
+    let (wheels, sdists, tools) = python.packages(&keep, &update)?;
     let sources = sources::sources(resolving, &python)?;
     Ok(PythonSide {
         newest: python.newest(),
@@ -258,7 +274,7 @@ fn python_side(resolving: &Resolving<'_>, system: Option<&Lock>) -> Result<Pytho
     })
 }
 
-/// The date of what is newest in the lock: of the suite, a wheel or a commit. Nothing is read from the clock,
+/// The date of what is newest in the lock: of the suite, a wheel, a commit or the image below. Nothing is read from the clock,
 /// so that undoing a change gives the old lock.
 fn created(suite: &str, others: impl Iterator<Item = Timestamp>) -> String {
     let suite: Option<Timestamp> = suite.parse().ok();

@@ -106,6 +106,10 @@ fn head(lock: &Lock) -> Result<BTreeMap<String, String>> {
     (bare.debs, bare.wheels, bare.sdists) = Default::default();
     bare.tools.clear();
     (bare.sources, bare.git) = Default::default();
+    if let Some(from) = &mut bare.from {
+        // Another digest says it.
+        from.size = 0;
+    }
     flatten("", toml::Table::try_from(bare)?, &mut head);
     Ok(head)
 }

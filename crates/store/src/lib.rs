@@ -15,7 +15,7 @@ mod temp;
 mod writer;
 
 pub use error::{Error, Result, Tried};
-pub use fetch::{Fetcher, Fresh, ProjectFile};
+pub use fetch::{Fetcher, Fresh, ProjectFile, agent};
 pub use hash::sha256;
 pub use key::{Key, KeyBuilder, ParseKeyError};
 pub use key_lock::KeyLock;

@@ -31,6 +31,8 @@ pub enum TaskKind {
     Ask,
     /// A look into a finished image.
     Check,
+    /// An upload to a registry.
+    Push,
 }
 
 /// A piece of work that takes a while.

@@ -1,6 +1,6 @@
 //! An interpreter out of an archive as a part of its layer.
 
-use layer::Plan;
+use layer::{Package, Plan};
 use lock::{Lock, Sha256};
 use store::KeyBuilder;
 
@@ -34,5 +34,10 @@ pub fn interpreter_plan(lock: &Lock) -> layer::Result<Option<Plan<'_>>> {
         compile_tree(cx, lock, &artifact.name, &identity, &mut tree)?;
         Ok(tree)
     });
-    Ok(Some(plan.fetching([fetched])))
+    let package = Package {
+        kind: "archive".to_owned(),
+        name: "python".to_owned(),
+        version: python.version.clone(),
+    };
+    Ok(Some(plan.fetching([fetched]).holding([package])))
 }

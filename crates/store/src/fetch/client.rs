@@ -18,25 +18,32 @@ use super::attempt::Failure;
 #[derive(Debug, Clone)]
 pub(super) struct Client(Agent);
 
+/// An HTTP agent as all of ours are: the system's trust and proxies, time limits for connecting and
+/// for each read and write, and any status as an answer. Whoever speaks another protocol over HTTP
+/// than fetching (a registry's) starts from it.
+pub fn agent() -> Agent {
+    let stalled = Some(Duration::from_secs(60));
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::PlatformVerifier)
+        .build();
+    let config = Agent::config_builder()
+        .tls_config(tls)
+        .proxy(ureq::Proxy::try_from_env())
+        .user_agent(concat!("strata/", env!("CARGO_PKG_VERSION")))
+        .http_status_as_error(false)
+        .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+        .timeout_connect(Some(Duration::from_secs(15)))
+        // For each read and write, not for a whole body: a slow line is no failure.
+        .timeout_per_read(stalled)
+        .timeout_per_write(stalled)
+        .max_idle_connections_per_host(8)
+        .build();
+    config.new_agent()
+}
+
 impl Client {
     pub(super) fn new() -> Self {
-        let stalled = Some(Duration::from_secs(60));
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::PlatformVerifier)
-            .build();
-        let config = Agent::config_builder()
-            .tls_config(tls)
-            .proxy(ureq::Proxy::try_from_env())
-            .user_agent(concat!("strata/", env!("CARGO_PKG_VERSION")))
-            .http_status_as_error(false)
-            .redirect_auth_headers(RedirectAuthHeaders::SameHost)
-            .timeout_connect(Some(Duration::from_secs(15)))
-            // For each read and write, not for a whole body: a slow line is no failure.
-            .timeout_per_read(stalled)
-            .timeout_per_write(stalled)
-            .max_idle_connections_per_host(8)
-            .build();
-        Self(config.new_agent())
+        Self(agent())
     }
 
     /// Asks for `url`, from byte `from` on. Any status is an answer.

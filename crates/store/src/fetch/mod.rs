@@ -31,6 +31,7 @@ use crate::{
 };
 use attempt::Failure;
 use client::Client;
+pub use client::agent;
 pub use fresh::Fresh;
 use index::Pages;
 pub use index::ProjectFile;

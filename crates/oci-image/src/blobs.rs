@@ -1,0 +1,121 @@
+//! The way of an image's bytes into the store: hashed while they are written, and placed when they are
+//! whole and right.
+
+use std::io::{self, Read, Write};
+
+use lock::Sha256;
+use sha2::Digest as _;
+use store::Store;
+
+use crate::{Error, Result, source::verified};
+
+/// Keeps a small document that has been verified.
+pub(crate) fn keep(store: &Store, digest: &Sha256, bytes: &[u8]) -> Result<()> {
+    let mut writer = store.blob_writer()?;
+    let written = writer.write_all(bytes);
+    written.map_err(|source| write_failed(store, source))?;
+    writer.commit(digest)?;
+    Ok(())
+}
+
+/// A small document out of the store; one that is damaged there counts as absent.
+pub(crate) fn kept(image: &str, store: &Store, digest: &Sha256, size: u64) -> Option<Vec<u8>> {
+    if !store.has_blob(digest, size) {
+        return None;
+    }
+    let bytes = std::fs::read(store.blob_path(digest)).ok()?;
+    verified(image, "document", digest, bytes).ok()
+}
+
+/// Copies a blob into the store. What is not what its digest names is not kept.
+pub(crate) fn bring(
+    image: &str,
+    what: &'static str,
+    store: &Store,
+    (digest, size): (&Sha256, u64),
+    reader: &mut dyn Read,
+    advance: &dyn Fn(u64),
+) -> Result<()> {
+    let mut writer = store.blob_writer()?;
+    let mut hasher = sha2::Sha256::new();
+    let mut buffer = vec![0; 256 << 10];
+    // One byte more than there should be, to see that there is no more.
+    let mut reader = reader.take(size + 1);
+    let mut found = 0;
+    loop {
+        let count = match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                return Err(Error::Source {
+                    image: image.to_owned(),
+                    problem: format!("reading the {what} {digest}: {error}"),
+                    hint: "run the same command again; what was read whole is kept",
+                });
+            }
+        };
+        let bytes = &buffer[..count];
+        hasher.update(bytes);
+        let written = writer.write_all(bytes);
+        written.map_err(|source| write_failed(store, source))?;
+        found += count as u64;
+        advance(count as u64);
+    }
+    let is = Sha256(hasher.finalize().into());
+    if found != size || is != *digest {
+        return Err(Error::Damaged {
+            image: image.to_owned(),
+            what,
+            expected: *digest,
+            found: match found.cmp(&size) {
+                std::cmp::Ordering::Equal => is.to_oci(),
+                std::cmp::Ordering::Less => format!("{found} bytes of {size}"),
+                std::cmp::Ordering::Greater => format!("more than {size} bytes"),
+            },
+        });
+    }
+    writer.commit(digest)?;
+    Ok(())
+}
+
+fn write_failed(store: &Store, source: io::Error) -> Error {
+    let path = store.root().to_owned();
+    Error::Store(match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            store::Error::DiskFull { path, source }
+        }
+        _ => store::Error::Io {
+            what: format!("write into {}", path.display()),
+            source,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::sha256;
+
+    #[test]
+    fn only_what_the_digest_names_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let text = b"some bytes".to_vec();
+        let digest = sha256(&text);
+        let size = text.len() as u64;
+        let bring =
+            |bytes: &[u8]| bring("x", "layer", &store, (&digest, size), &mut &*bytes, &|_| ());
+        for bad in [&b"some byteS"[..], b"some", b"some bytes more"] {
+            let error = bring(bad).unwrap_err().to_string();
+            assert!(error.contains("is damaged"), "{error}");
+            assert!(!store.has_blob(&digest, size));
+        }
+        bring(&text).unwrap();
+        assert_eq!(kept("x", &store, &digest, size), Some(text));
+        std::fs::write(store.blob_path(&digest), b"SOME BYTES").unwrap();
+        assert_eq!(kept("x", &store, &digest, size), None, "damaged later");
+        let left = std::fs::read_dir(store.root().join("tmp")).unwrap().count();
+        assert_eq!(left, 0);
+    }
+}

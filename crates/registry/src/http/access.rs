@@ -1,0 +1,236 @@
+//! How a client is let in: what it shows with a request, where tokens come from, and what follows
+//! from a 401.
+
+use std::time::Instant;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use ureq::http::{Method, header};
+use url::Url;
+
+use super::{
+    Answer, Ask, Failure, Host, Send,
+    call::{busy, place},
+    host::{Access, Refused},
+};
+use crate::{
+    Client, Error, Login,
+    auth::{Challenge, Token, TokenRequest, challenges, safe},
+    credentials::Secret,
+};
+
+/// The largest answer of a token server that is read, in bytes.
+const TOKEN: u64 = 1 << 20;
+
+/// What went with a request to let us in.
+pub(super) enum Shown {
+    Nothing,
+    Login(Refused),
+    Token,
+}
+
+impl Client {
+    /// What lets us in, as far as it is known what is asked for.
+    pub(super) fn authorization(
+        &self,
+        host: &Host,
+        base: &Url,
+        ask: &Ask<'_>,
+    ) -> Result<(Option<String>, Shown), Failure> {
+        let mut access = host.access();
+        if let Some(refused) = &access.refused {
+            return Err(Failure::Final(refused.error(&host.registry)));
+        }
+        match access.challenge.clone() {
+            None => Ok((None, Shown::Nothing)),
+            Some(Challenge::Basic) => match self.secret(&mut access, ask)? {
+                Some((Secret::Login(login), refused)) => {
+                    Ok((Some(basic(&login)), Shown::Login(refused)))
+                }
+                _ => Ok((None, Shown::Nothing)),
+            },
+            Some(Challenge::Bearer { realm, service, .. }) => {
+                let token = match access.tokens.get(&ask.scopes) {
+                    Some(token) if token.is_good() => token.clone(),
+                    _ => {
+                        let token =
+                            self.token(host, base, &mut access, ask, &realm, service.as_deref())?;
+                        access.tokens.insert(ask.scopes.clone(), token.clone());
+                        token
+                    }
+                };
+                Ok((Some(token.header()), Shown::Token))
+            }
+        }
+    }
+
+    /// The credentials for what is asked.
+    fn secret(
+        &self,
+        access: &mut Access,
+        ask: &Ask<'_>,
+    ) -> Result<Option<(Secret, Refused)>, Failure> {
+        let name = ask.repository.name();
+        if !access.found.contains_key(name) {
+            let found = self.inner.options.credentials.find(ask.repository);
+            access
+                .found
+                .insert(name.to_owned(), found.map_err(Failure::Final)?);
+        }
+        let found = access.found.get(name).and_then(Option::as_ref);
+        Ok(found.map(|found| {
+            let refused = Refused {
+                user: found.user().to_owned(),
+                place: found.place.clone(),
+                said: String::new(),
+            };
+            (found.secret.clone(), refused)
+        }))
+    }
+
+    pub(super) fn who(&self, host: &Host, ask: &Ask<'_>) -> String {
+        let access = host.access();
+        match access.found.get(ask.repository.name()) {
+            Some(Some(found)) => format!("user {:?}", found.user()),
+            _ => "somebody without credentials".to_owned(),
+        }
+    }
+
+    /// Gets a token from the server that the registry names.
+    fn token(
+        &self,
+        host: &Host,
+        base: &Url,
+        access: &mut Access,
+        ask: &Ask<'_>,
+        realm: &str,
+        service: Option<&str>,
+    ) -> Result<Token, Failure> {
+        let odd = |problem: &str| {
+            Failure::Final(Error::Odd {
+                doing: ask.doing.to_owned(),
+                problem: format!("its token server {realm:?}: {problem}"),
+            })
+        };
+        let realm_url = base.join(realm).map_err(|_| odd("its address is none"))?;
+        let secret = self.secret(access, ask)?;
+        safe::check_realm(base, &realm_url).map_err(|problem| {
+            Failure::Final(Error::Unsafe {
+                registry: host.registry.clone(),
+                place: place(&realm_url),
+                problem,
+            })
+        })?;
+        let scopes: Vec<&str> = ask.scopes.iter().map(|scope| scope.as_str()).collect();
+        let wanted = TokenRequest::new(
+            &realm_url,
+            service,
+            &scopes,
+            secret.as_ref().map(|(secret, _)| secret),
+        );
+        let mut headers = vec![(header::ACCEPT, "application/json".to_owned())];
+        let (method, send) = match &wanted.form {
+            Some(form) => {
+                let kind = "application/x-www-form-urlencoded".to_owned();
+                headers.push((header::CONTENT_TYPE, kind));
+                (Method::POST, Send::Bytes(form.as_bytes()))
+            }
+            None => {
+                if let Some((Secret::Login(login), _)) = &secret {
+                    headers.push((header::AUTHORIZATION, basic(login)));
+                }
+                (Method::GET, Send::Nothing)
+            }
+        };
+        let asked = Instant::now();
+        let answer = self.raw(&method, &wanted.url, headers, send, false)?;
+        match answer.status {
+            200..=299 => {
+                let bytes = answer
+                    .bytes(TOKEN)
+                    .map_err(|error| Failure::Broken(error.to_string()))?
+                    .ok_or_else(|| odd("its answer is too large"))?;
+                Token::read(&bytes, asked).map_err(odd)
+            }
+            408 | 425 | 429 | 500 | 502 | 503 | 504 => Err(busy(answer)),
+            // OAuth2 says 400 to a refresh token that is no good.
+            400 | 401 | 403 => Err(Failure::Final(match secret {
+                Some((_, mut refused)) => {
+                    let status = answer.status;
+                    refused.said = answer.said();
+                    let error = refused.error(&host.registry);
+                    if status != 403 {
+                        access.refused = Some(refused);
+                    }
+                    error
+                }
+                None => Error::NoCredentials {
+                    doing: ask.doing.to_owned(),
+                    registry: host.registry.clone(),
+                    said: answer.said(),
+                },
+            })),
+            status => Err(odd(&format!("it answered {status}{}", answer.said()))),
+        }
+    }
+
+    /// What follows from a 401: something to show the next time, or an error.
+    pub(super) fn refused(
+        &self,
+        host: &Host,
+        ask: &Ask<'_>,
+        answer: Answer,
+        shown: Shown,
+        renewed: bool,
+    ) -> Result<(), Failure> {
+        let lines: Vec<&str> = answer.lines(header::WWW_AUTHENTICATE).collect();
+        let asked: Vec<Challenge> = lines.iter().flat_map(|line| challenges(line)).collect();
+        let challenge = asked.into_iter().next();
+        let mut access = host.access();
+        let known = self.secret(&mut access, ask)?;
+        let doing = ask.doing.to_owned();
+        if let Shown::Login(mut refused) = shown {
+            refused.said = answer.said();
+            let error = refused.error(&host.registry);
+            access.refused = Some(refused);
+            return Err(Failure::Final(error));
+        }
+        let Some(challenge) = challenge else {
+            let problem = format!(
+                "it answered 401 without saying what it asks for{}",
+                answer.said()
+            );
+            return Err(Failure::Final(Error::Odd { doing, problem }));
+        };
+        if matches!(shown, Shown::Token) {
+            access.tokens.remove(&ask.scopes);
+        }
+        let is_login = matches!(known, Some((Secret::Login(_), _)));
+        let useless = match &challenge {
+            Challenge::Basic => !is_login,
+            Challenge::Bearer { .. } => false,
+        };
+        if renewed || useless {
+            let said = answer.said();
+            return Err(Failure::Final(match known {
+                Some((_, refused)) => Error::Denied {
+                    doing,
+                    who: format!("user {:?}", refused.user),
+                    said,
+                },
+                None => Error::NoCredentials {
+                    doing,
+                    registry: host.registry.clone(),
+                    said,
+                },
+            }));
+        }
+        access.challenge = Some(challenge);
+        Ok(())
+    }
+}
+
+/// The value of an `Authorization` header (RFC 7617).
+fn basic(login: &Login) -> String {
+    let pair = format!("{}:{}", login.username, login.password);
+    format!("Basic {}", STANDARD.encode(pair))
+}

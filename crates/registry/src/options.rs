@@ -1,0 +1,119 @@
+//! How a client is set up.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use store::{Progress, Silent};
+
+use crate::{Credentials, Error, Result};
+
+/// How a [`crate::Client`] is set up. `Options::default()` is right for a person at a terminal:
+/// https, Docker's and Podman's credentials, patience for about a minute.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Plain http was asked for, for whatever registry this client talks to.
+    ///
+    /// Without it, a registry is spoken to by https. For `localhost`, 127.0.0.0/8 and `[::1]` alone,
+    /// plain http is tried next where https gets no answer at all, as Docker does. A certificate that
+    /// is not trusted is an error there too.
+    pub insecure: bool,
+    /// Where credentials come from.
+    pub credentials: Credentials,
+    /// Who hears of uploads.
+    pub progress: Arc<dyn Progress>,
+    /// How long to put up with a registry that fails.
+    pub patience: Patience,
+    /// Once it is true, calls that are waiting or moving a body end with [`Error::Stopped`].
+    pub stop: Arc<AtomicBool>,
+    /// Blobs are uploaded in requests of this size from the start, in bytes. `None`, the default: in
+    /// one request, and in smaller ones where the registry or the line turn out to need it.
+    pub chunk: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            insecure: false,
+            credentials: Credentials::default(),
+            progress: Arc::new(Silent),
+            patience: Patience::default(),
+            stop: Arc::default(),
+            chunk: None,
+        }
+    }
+}
+
+/// How often something that may work the next time is tried again.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// How many failures in a row are put up with. One after which more of a blob has arrived than
+    /// ever before begins the count anew.
+    pub tries: u32,
+    /// The wait after the first failure; it doubles after each. What is waited is a random part of
+    /// it, from half to all, so that many clients do not come back at once. `Retry-After` goes
+    /// before it.
+    pub wait: Duration,
+    /// The longest of these waits.
+    pub longest: Duration,
+    /// The longest `Retry-After` that is obeyed; one that is longer is [`Error::Limited`].
+    pub obeyed: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            tries: 6,
+            wait: Duration::from_millis(500),
+            longest: Duration::from_secs(30),
+            obeyed: Duration::from_secs(300),
+        }
+    }
+}
+
+/// The name of the variable with the user's name.
+pub(crate) const USERNAME: &str = "STRATA_REGISTRY_USERNAME";
+/// The name of the variable with the password or token.
+pub(crate) const PASSWORD: &str = "STRATA_REGISTRY_PASSWORD";
+
+/// A user's name and password (or token). `Debug` leaves the password out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    pub(crate) username: String,
+    pub(crate) password: String,
+}
+
+impl Login {
+    /// A login of these.
+    pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
+        Self {
+            username: username.into(),
+            password: password.into(),
+        }
+    }
+
+    /// The login in `STRATA_REGISTRY_USERNAME` and `STRATA_REGISTRY_PASSWORD`, if both are set.
+    ///
+    /// # Errors
+    /// [`Error::HalfCredentials`]: one of them is missing.
+    pub fn from_env() -> Result<Option<Self>> {
+        let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let half = |set, missing| Err(Error::HalfCredentials { set, missing });
+        match (read(USERNAME), read(PASSWORD)) {
+            (Some(username), Some(password)) => Ok(Some(Self::new(username, password))),
+            (None, None) => Ok(None),
+            (Some(_), None) => half(USERNAME, PASSWORD),
+            (None, Some(_)) => half(PASSWORD, USERNAME),
+        }
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
