@@ -1,15 +1,17 @@
 //! What every verb begins with: the lock, the context, the image.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use assembler::{Image, Meta};
-use layer::{Compression, Context, Layer};
+use layer::{Compression, Context, Layer, PartCache};
 use lock::{LayerName, Lock};
 use oci_image::{Access, Below};
-use store::{Fetcher, Places, Progress};
+use registry::Repository;
+use store::{Fetcher, Key, Places, Progress};
 
 use crate::{
+    caches::Caches,
     options::{BuildOptions, Codec},
     place,
     progress::Bars,
@@ -75,19 +77,81 @@ pub struct Built {
     pub cx: Context,
     pub lock: Lock,
     pub image: Image,
+    /// Its parts are known not to hide each other's files.
+    pub is_owned: bool,
 }
 
 /// Builds the layers of an edition up to `up_to`. Where artifacts have vanished from every mirror, the
-/// lock is renewed as far as that needs, unless the options forbid it.
+/// lock is renewed as far as that needs, unless the options forbid it. The image's blobs are in the store.
 pub fn image(edition: &str, up_to: LayerName, options: &BuildOptions) -> Result<Image> {
-    build(
-        edition,
-        up_to,
-        options,
-        Standing::AsLocked,
-        assembler::assemble,
-    )
-    .map(|built| built.image)
+    let caches = caches(options, None)?;
+    let (built, ()) = then(edition, up_to, options, &caches, |built| {
+        Ok(built.image.bring()?)
+    })?;
+    caches.tell(&built);
+    caches.fill(&built, &[]);
+    Ok(built.image)
+}
+
+/// The caches that the options name, and the clients for them and for where an image is to be pushed.
+pub fn caches(options: &BuildOptions, target: Option<&Repository>) -> Result<Caches> {
+    let wants = !options.cache.cache_from.is_empty() || !options.cache.cache_to.is_empty();
+    if options.offline && wants {
+        bail!("--offline asks nobody, and a cache is in a registry: leave one of the two out");
+    }
+    let progress = Arc::new(Bars::new());
+    Caches::new(&options.cache, &options.registry, target, progress)
+}
+
+/// Builds as [`image`] does, and goes on with `work`. Where a part of a cache turns out to be wrong on the
+/// way, in either, it is told, and made here.
+pub fn then<T>(
+    edition: &str,
+    up_to: LayerName,
+    options: &BuildOptions,
+    caches: &Caches,
+    work: impl Fn(&Built) -> Result<T>,
+) -> Result<(Built, T)> {
+    let timings = Arc::new(Timings::new(Arc::new(Bars::new())));
+    let standing = Standing::AsLocked;
+    let mut distrusted = BTreeSet::new();
+    loop {
+        let asked: Vec<_> = caches.asked().collect();
+        let assemble = assembler::assemble;
+        let built = build_with(
+            (edition, up_to),
+            options,
+            standing,
+            assemble,
+            asked,
+            &timings,
+        );
+        let done = built.and_then(|built| work(&built).map(|done| (built, done)));
+        let error = match done {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        match poisoned(&error) {
+            Some(key) if distrusted.insert(key) => {
+                timings.warn(&format!("{error}; it is not taken, and made here"));
+                caches.distrust(&key);
+            }
+            _ => return Err(error),
+        }
+    }
+}
+
+/// The recipe key of the cached part that an error is about.
+fn poisoned(error: &anyhow::Error) -> Option<Key> {
+    let inner = match error.downcast_ref::<assembler::Error>()? {
+        assembler::Error::Part(inner) => inner,
+        assembler::Error::Layer { source, .. } => source,
+        _ => return None,
+    };
+    match inner {
+        layer::Error::Elsewhere { key, .. } => Some(*key),
+        _ => None,
+    }
 }
 
 /// What layers are put on.
@@ -102,7 +166,7 @@ pub enum Standing {
 /// How layers become an image.
 type Assemble = fn(&Context, Meta, &[Box<dyn Layer>]) -> assembler::Result<Image>;
 
-/// The same by `assemble`, with what it was made from and with.
+/// Builds by `assemble`, without caches.
 pub fn build(
     edition: &str,
     up_to: LayerName,
@@ -110,13 +174,33 @@ pub fn build(
     standing: Standing,
     assemble: Assemble,
 ) -> Result<Built> {
+    let timings = Arc::new(Timings::new(Arc::new(Bars::new())));
+    let asked = Vec::new();
+    build_with(
+        (edition, up_to),
+        options,
+        standing,
+        assemble,
+        asked,
+        &timings,
+    )
+}
+
+fn build_with(
+    (edition, up_to): (&str, LayerName),
+    options: &BuildOptions,
+    standing: Standing,
+    assemble: Assemble,
+    asked: Vec<Arc<dyn PartCache>>,
+    timings: &Arc<Timings>,
+) -> Result<Built> {
     let path = place::edition(edition, "lock")?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    let timings = Arc::new(Timings::new(Arc::new(Bars::new())));
     let mut round = 0;
     loop {
         let lock = Lock::read(&path)?;
         let cx = context(options, &lock, folder, timings.clone())?;
+        let cx = cx.with_caches(asked.iter().cloned());
         let mut meta = Meta::from_lock(&lock)?;
         if up_to != LayerName::Runtime {
             meta = meta.up_to(up_to)?;
@@ -132,7 +216,12 @@ pub fn build(
                 if let Some(path) = &options.timings {
                     timings.write(path)?;
                 }
-                return Ok(Built { cx, lock, image });
+                return Ok(Built {
+                    is_owned: standing == Standing::AsLocked,
+                    cx,
+                    lock,
+                    image,
+                });
             }
         };
         round += 1;

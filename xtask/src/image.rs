@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use indicatif::HumanBytes;
 use lock::LayerName;
 
 use crate::{
@@ -18,7 +19,8 @@ use crate::{
 #[command(
     after_help = "Examples:\n  cargo xtask image\n  cargo xtask image starter --compression gzip\n  \
                         cargo xtask image --up-to torch --out /tmp/torch\n  \
-                        digest=$(cargo xtask image --offline | tail -n 1)"
+                        digest=$(cargo xtask image --offline | tail -n 1)\n  \
+                        cargo xtask image --cache-from ghcr.io/me/comfyui-cache"
 )]
 pub struct Args {
     /// The edition, as in editions/<EDITION>.lock, or the path of a lock file (with a / or ending
@@ -31,18 +33,40 @@ pub struct Args {
     /// Where the layout goes [default: dist/<edition>].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// With --cache-from: bring the parts that only a cache has, and write the layout. Without it the
+    /// image's digest is told alone, and no blob is fetched.
+    #[arg(long, requires = "cache_from")]
+    pull: bool,
     #[command(flatten)]
     options: BuildOptions,
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let image = build::image(&args.edition, args.up_to, &args.options)?;
-    let out = match &args.out {
+    let options = &args.options;
+    let caches = build::caches(options, None)?;
+    let out = |built: &build::Built| match &args.out {
         Some(out) => out.clone(),
-        None => place::root().join("dist").join(&image.meta.edition),
+        None => place::root().join("dist").join(&built.image.meta.edition),
     };
-    assembler::write_layout(&image, &out)?;
-    table::print(&image);
-    eprintln!("written to {}", out.display());
-    table::print_digest(&image, args.options.json)
+    let (built, written) = build::then(&args.edition, args.up_to, options, &caches, |built| {
+        let lacking = built.image.lacking();
+        if lacking.is_empty() || args.pull || options.cache.cache_from.is_empty() {
+            assembler::write_layout(&built.image, &out(built))?;
+            return Ok(None);
+        }
+        Ok(Some(lacking))
+    })?;
+    table::print(&built.image);
+    caches.tell(&built);
+    match written {
+        None => eprintln!("written to {}", out(&built).display()),
+        Some(lacking) => eprintln!(
+            "no layout is written: {} blobs ({}) are not on this machine; --pull brings them, and `push` \
+             does without them",
+            lacking.len(),
+            HumanBytes(lacking.iter().map(|blob| blob.size).sum())
+        ),
+    }
+    caches.fill(&built, &[]);
+    table::print_digest(&built.image, options.json)
 }

@@ -6,6 +6,7 @@
 mod archive;
 mod bench;
 mod build;
+mod caches;
 mod check;
 mod edit;
 mod engine;
@@ -19,7 +20,9 @@ mod options;
 mod outdated;
 mod place;
 mod progress;
+mod push;
 mod rebuilt;
+mod registries;
 mod run;
 mod summary;
 mod table;
@@ -42,6 +45,7 @@ enum Verb {
     Layer(layer_verb::Args),
     Archive(archive::Args),
     Load(load::Args),
+    Push(push::Args),
     Run(run::Args),
     Lock(lock_verb::Args),
     Outdated(outdated::Args),
@@ -61,6 +65,7 @@ fn main() -> std::process::ExitCode {
         Verb::Layer(args) => layer_verb::run(&args),
         Verb::Archive(args) => archive::run(&args),
         Verb::Load(args) => load::run(&args),
+        Verb::Push(args) => push::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Lock(args) => lock_verb::run(&args),
         Verb::Outdated(args) => outdated::run(&args),

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use lock::LayerName;
 
+use crate::{caches::CacheOptions, registries::RegistryOptions};
+
 /// Which edition, and how it is built.
 #[derive(Debug, Clone, Args)]
 pub struct BuildOptions {
@@ -32,6 +34,10 @@ pub struct BuildOptions {
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten, next_help_heading = "Caches in a registry")]
+    pub cache: CacheOptions,
+    #[command(flatten, next_help_heading = "Registries")]
+    pub registry: RegistryOptions,
 }
 
 /// The name of a compression.

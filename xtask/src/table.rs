@@ -69,11 +69,16 @@ fn origins(layer: &LayerBlob, stands: bool) -> String {
         .iter()
         .filter_map(|part| match part.origin {
             PartOrigin::Built(why) => Some(why),
-            PartOrigin::Reused => None,
+            PartOrigin::Reused | PartOrigin::Cached(_) => None,
         })
         .collect();
+    let is_cached = |part: &&layer::Part| matches!(part.origin, PartOrigin::Cached(_));
     match built.first() {
-        None => "reused".to_owned(),
+        None => match layer.parts.iter().filter(is_cached).count() {
+            0 => "reused".to_owned(),
+            all if all == layer.parts.len() => "from the cache".to_owned(),
+            some => format!("{some} from the cache"),
+        },
         Some(why) if built.len() == layer.parts.len() => format!("built: {why}"),
         Some(why) => format!("{} built: {why}", built.len()),
     }
@@ -99,14 +104,16 @@ pub fn json(image: &Image) -> Result<String> {
                 .parts
                 .iter()
                 .map(|part| {
-                    let why = match &part.origin {
-                        PartOrigin::Built(why) => Some(why),
-                        PartOrigin::Reused => None,
+                    let (why, cache) = match &part.origin {
+                        PartOrigin::Built(why) => (Some(why), None),
+                        PartOrigin::Cached(cache) => (None, Some(cache)),
+                        PartOrigin::Reused => (None, None),
                     };
                     serde_json::json!({
                         "name": part.name, "digest": part.digest.to_oci(),
                         "diff_id": part.diff_id.to_oci(), "size": part.size,
-                        "diff_size": part.diff_size, "built": why, "path": part.path,
+                        "diff_size": part.diff_size, "built": why, "cache": cache,
+                        "path": part.is_here().then_some(&part.path),
                     })
                 })
                 .collect();

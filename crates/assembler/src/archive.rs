@@ -21,7 +21,7 @@ use crate::{
 /// # Errors
 /// [`Error::Io`] for a blob that cannot be read, [`Error::Write`] for `out`.
 pub fn write_archive(image: &Image, out: &mut dyn Write, advance: &dyn Fn(u64)) -> Result<()> {
-    image.bring_below()?;
+    image.bring()?;
     let mut archive = Archive::new(out, advance);
     for folder in ["blobs/", "blobs/sha256/"] {
         archive.add(
@@ -72,7 +72,7 @@ pub fn write_plain_archive(
     out: &mut dyn Write,
     advance: &dyn Fn(u64),
 ) -> Result<()> {
-    image.bring_below()?;
+    image.bring()?;
     let mut archive = Archive::new(out, advance);
     archive.blobs(image, |blob| blob.diff_id, plain_path, Blob::tar)?;
     archive.finish(vec![

@@ -32,7 +32,7 @@ pub struct Blob {
     pub annotations: BTreeMap<String, String>,
     /// It belongs to the image below.
     pub below: bool,
-    /// Where the store has it. A blob of the image below may not be there: see [`Image::bring_below`].
+    /// Where the store has it. A blob of the image below, or of a cache, may not be there: see [`Image::bring`].
     pub path: Option<PathBuf>,
 }
 
@@ -60,12 +60,42 @@ impl Image {
         below.chain(own(&self.layers)).collect()
     }
 
-    /// Brings the layers of the image below into the store, as far as it lacks them, for whoever wants
-    /// their bytes.
+    /// The blobs that the store lacks, each once.
+    pub fn lacking(&self) -> Vec<Blob> {
+        let mut seen = std::collections::BTreeSet::new();
+        let mut blobs = self.blobs();
+        blobs.retain(|blob| blob.path.is_none() && seen.insert(blob.digest));
+        blobs
+    }
+
+    /// Opens one of [`Image::blobs`] from a byte on: out of the store, or from where it is. What is not
+    /// the store's is verified by whoever reads it to its end.
     ///
     /// # Errors
-    /// [`Error::Below`].
-    pub fn bring_below(&self) -> Result<()> {
+    /// [`Error::Below`], [`Error::Part`], [`Error::Io`].
+    pub(crate) fn open(&self, blob: &Blob, offset: u64) -> Result<Box<dyn Read + Send>> {
+        if let Some(part) = self.parts().find(|part| part.digest == blob.digest) {
+            return Ok(part.open_at(offset)?);
+        }
+        let Some(below) = &self.meta.below else {
+            return Err(blob.not_brought());
+        };
+        let mut reader = below.open(&blob.digest, blob.size)?;
+        let mut skipped = (&mut reader).take(offset);
+        std::io::copy(&mut skipped, &mut std::io::sink()).map_err(|source| Error::Io {
+            path: blob.path.clone().unwrap_or_default(),
+            source,
+        })?;
+        Ok(reader)
+    }
+
+    /// Brings the parts that are in a cache and the layers of the image below into the store, as far as it
+    /// lacks them, for whoever wants their bytes.
+    ///
+    /// # Errors
+    /// [`Error::Below`], [`Error::Part`].
+    pub fn bring(&self) -> Result<()> {
+        layer::bring(&self.parts().collect::<Vec<_>>())?;
         match &self.meta.below {
             Some(below) => Ok(below.bring()?),
             None => Ok(()),
@@ -90,7 +120,7 @@ pub(crate) fn own(layers: &[LayerBlob]) -> impl Iterator<Item = Blob> {
         name: format!("{}: {}", layer.name, part.name),
         annotations: annotations(&layer.name, part),
         below: false,
-        path: Some(part.path.clone()),
+        path: part.is_here().then(|| part.path.clone()),
     })
 }
 
@@ -115,15 +145,19 @@ impl Blob {
     /// # Errors
     /// [`Error::NotBrought`].
     pub fn file(&self) -> Result<(&PathBuf, File)> {
-        let path = self.path.as_ref().ok_or_else(|| Error::NotBrought {
-            name: self.name.clone(),
-            digest: self.digest,
-        })?;
+        let path = self.path.as_ref().ok_or_else(|| self.not_brought())?;
         let file = File::open(path).map_err(|source| Error::Io {
             path: path.clone(),
             source,
         })?;
         Ok((path, file))
+    }
+
+    fn not_brought(&self) -> Error {
+        Error::NotBrought {
+            name: self.name.clone(),
+            digest: self.digest,
+        }
     }
 
     /// The tar inside, and its size in bytes.

@@ -23,6 +23,9 @@ pub enum Error {
         /// The layer's name.
         layer: String,
     },
+    /// A registry did not take the image.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
     /// Two parts have different things at one path.
     #[error(
         "/{path} comes from {lower} as a {lower_kind} and from {upper} as a different {upper_kind}\n\

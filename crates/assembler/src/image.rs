@@ -7,12 +7,14 @@ use lock::{LayerName, Lock, Sha256};
 use oci_image::Below;
 use oci_spec::image::{ImageIndexBuilder, ImageManifest, ImageManifestBuilder, MediaType};
 use ocipkg::{ImageName, Name, Reference};
+use store::Key;
 
 use crate::{
     Blob, Error, Result,
     archive::plain_path,
     config,
     document::{DockerImage, descriptor, json, sha256},
+    ownership,
 };
 
 /// The registry that engines mean when a name has none.
@@ -158,6 +160,11 @@ impl Image {
             source,
         })?;
         manifest_json(&manifest)
+    }
+
+    /// What the answer stands under whether its parts hide each other's files.
+    pub fn owned_key(&self) -> Key {
+        ownership::key(self.parts())
     }
 
     /// Every part of ours, lowest first; see also [`Image::blobs`].

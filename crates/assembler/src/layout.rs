@@ -37,7 +37,7 @@ pub fn write_layout(image: &Image, folder: &Path) -> Result<LayoutOutcome> {
     if is_whole(image, folder, &index) {
         return Ok(LayoutOutcome::Unchanged);
     }
-    image.bring_below()?;
+    image.bring()?;
     let mut layout = LayoutBuilder::new(folder, image.meta.name.clone())?;
     for blob in image.blobs() {
         layout.add_blob_file(&blob)?;

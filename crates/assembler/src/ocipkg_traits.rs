@@ -24,7 +24,7 @@ impl ocipkg::image::Image for Image {
         if wanted == self.digest.to_oci() {
             return Ok(self.manifest.clone());
         }
-        self.bring_below()?;
+        self.bring()?;
         let mut blobs = self.blobs().into_iter();
         let blob = blobs.find(|blob| blob.digest.to_oci() == wanted);
         let blob = blob.with_context(|| format!("the image has no blob {wanted}"))?;

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use layer::{Context, FileKind, FileRecord, Part, Rank, read_index};
-use store::KeyBuilder;
+use store::{Key, KeyBuilder};
 
 use crate::{Error, Result};
 
@@ -18,13 +18,15 @@ const FORMAT: &str = "strata ownership 1";
 /// [`Error::Owned`] with the first such path; an index that cannot be read.
 pub(crate) fn check<'p>(cx: &Context, parts: impl Iterator<Item = &'p Part>) -> Result<()> {
     let parts: Vec<&Part> = parts.collect();
-    let mut key = KeyBuilder::new(FORMAT);
-    for part in &parts {
-        key.field("part", part.diff_id.0)
-            .number("stage", u64::from(part.rank == Rank::Stage));
-    }
-    let key = key.finish();
+    let key = key(parts.iter().copied());
     if cx.store.result::<bool>(KIND, &key)? == Some(true) {
+        return Ok(());
+    }
+    // Others may have looked; only parts that are not here make it worth asking.
+    if parts.iter().any(|part| !part.is_here())
+        && cx.caches().iter().any(|cache| cache.is_owned(&key))
+    {
+        cx.store.put_result(KIND, &key, &true)?;
         return Ok(());
     }
     // Folders are left out of the map but for those that stand where another part has something
@@ -54,6 +56,16 @@ pub(crate) fn check<'p>(cx: &Context, parts: impl Iterator<Item = &'p Part>) -> 
     }
     cx.store.put_result(KIND, &key, &true)?;
     Ok(())
+}
+
+/// What the answer for a list of parts stands under.
+pub(crate) fn key<'p>(parts: impl Iterator<Item = &'p Part>) -> Key {
+    let mut key = KeyBuilder::new(FORMAT);
+    for part in parts {
+        key.field("part", part.diff_id.0)
+            .number("stage", u64::from(part.rank == Rank::Stage));
+    }
+    key.finish()
 }
 
 /// Folders are shared, whatever their modes; of files the contents count.

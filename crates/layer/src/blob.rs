@@ -11,7 +11,7 @@ use lock::Sha256;
 use serde::{Deserialize, Serialize};
 use store::Key;
 
-use crate::{Compression, Context, Plan, Result, build_parts, pipeline::Tar};
+use crate::{Compression, Context, Elsewhere, Plan, Result, build_parts, pipeline::Tar};
 
 /// A finished layer: one or more OCI layers ("parts") as files in the store, with what the layer
 /// adds to the image's config.
@@ -86,6 +86,9 @@ pub struct Part {
     /// Whether it was built now or found in the store, and why.
     #[serde(skip)]
     pub origin: PartOrigin,
+    /// Where it is, if it was found elsewhere: the store may lack it then.
+    #[serde(skip)]
+    pub elsewhere: Option<Elsewhere>,
 }
 
 impl Part {
@@ -123,6 +126,8 @@ pub enum PartOrigin {
     Reused,
     /// Built now; why.
     Built(&'static str),
+    /// Found under its recipe key in a cache of this name.
+    Cached(String),
 }
 
 /// A package inside a layer.

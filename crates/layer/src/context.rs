@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use store::{Fetcher, Key, Progress, Store};
 
-use crate::{Compression, Error, Result, buffers::Buffers, room::Room, slots::Slots};
+use crate::{Compression, Error, PartCache, Result, buffers::Buffers, room::Room, slots::Slots};
 
 /// Everything that a build needs and that is not part of its recipe, except for the compression,
 /// which is part of every part's recipe key.
@@ -22,6 +22,7 @@ pub struct Context {
     /// Who hears of progress and warnings.
     pub progress: Arc<dyn Progress>,
     below: Arc<BTreeSet<Key>>,
+    pub(crate) caches: Arc<[Arc<dyn PartCache>]>,
     pub(crate) pool: Arc<rayon::ThreadPool>,
     pub(crate) slots: Arc<Slots>,
     pub(crate) room: Room,
@@ -58,6 +59,7 @@ impl Context {
             compression,
             progress,
             below: Arc::default(),
+            caches: Arc::default(),
             pool: Arc::new(pool),
             slots,
             room: Room::default(),
@@ -92,6 +94,20 @@ impl Context {
             below: Arc::new(tars),
             ..self.clone()
         }
+    }
+
+    /// The same context with places to ask, in this order, for parts that the store lacks.
+    #[must_use]
+    pub fn with_caches(self, caches: impl IntoIterator<Item = Arc<dyn PartCache>>) -> Self {
+        Self {
+            caches: caches.into_iter().collect(),
+            ..self
+        }
+    }
+
+    /// The places that are asked for parts that the store lacks.
+    pub fn caches(&self) -> &[Arc<dyn PartCache>] {
+        &self.caches
     }
 
     /// Whether the image below has the parts of a plan with this key.

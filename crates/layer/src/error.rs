@@ -67,6 +67,18 @@ pub enum Error {
     /// The lock is not usable.
     #[error(transparent)]
     Lock(#[from] lock::Error),
+    /// What a cache says of a part is wrong, or its blob cannot be had.
+    #[error("{part}, from the cache {cache}: {source}\nhint: without --cache-from it is made here")]
+    Elsewhere {
+        /// The part.
+        part: String,
+        /// The cache.
+        cache: String,
+        /// The recipe key that it stands under there.
+        key: store::Key,
+        /// What is wrong.
+        source: BoxError,
+    },
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {

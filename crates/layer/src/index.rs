@@ -1,7 +1,7 @@
 //! What a part holds, file by file, kept beside the blob: for finding files that two layers own,
 //! and for whoever wants to look inside without unpacking.
 
-use std::io::Write;
+use std::io::{self, Read, Write};
 
 use lock::Sha256;
 use serde::{Deserialize, Serialize};
@@ -96,8 +96,13 @@ pub(crate) fn write(store: &Store, part: &Part, files: &[FileRecord]) -> Result<
     };
     let json = serde_json::to_vec(files).map_err(|error| failed(error.to_string()))?;
     let packed = zstd::bulk::compress(&json, 3).map_err(|error| failed(error.to_string()))?;
+    put(store, part, &packed)
+}
+
+/// Writes a packed index.
+pub(crate) fn put(store: &Store, part: &Part, packed: &[u8]) -> Result<()> {
     let mut out = store.file_writer(KIND, &key_of(part))?;
-    out.write_all(&packed).map_err(|source| Error::Io {
+    out.write_all(packed).map_err(|source| Error::Io {
         path: "the store's index".into(),
         source,
     })?;
@@ -105,19 +110,38 @@ pub(crate) fn write(store: &Store, part: &Part, files: &[FileRecord]) -> Result<
     Ok(())
 }
 
-/// Reads the index of a part.
+/// The index of a part as its file in the store has it: JSON, packed with zstd.
 ///
 /// # Errors
-/// [`Error::Io`] when the store has no index for it, or a damaged one.
+/// [`Error::Io`] when the store has none; as [`read_index`] for a part that is elsewhere.
+pub fn packed_index(store: &Store, part: &Part) -> Result<Vec<u8>> {
+    if let Some(elsewhere) = &part.elsewhere {
+        elsewhere.index(part)?;
+    }
+    let path = store.file_path(KIND, &key_of(part));
+    std::fs::read(&path).map_err(|source| Error::Io { path, source })
+}
+
+/// A packed index, unpacked.
+pub(crate) fn parse(packed: impl Read) -> io::Result<Vec<FileRecord>> {
+    let reader = zstd::Decoder::new(packed)?;
+    Ok(serde_json::from_reader(io::BufReader::new(reader))?)
+}
+
+/// Reads the index of a part; that of a part which is elsewhere is brought into the store.
+///
+/// # Errors
+/// [`Error::Io`] when the store has no index for it, or a damaged one; [`Error::Elsewhere`].
 pub fn read_index(store: &Store, part: &Part) -> Result<Vec<FileRecord>> {
+    if let Some(elsewhere) = &part.elsewhere {
+        elsewhere.index(part)?;
+    }
     let path = store.file_path(KIND, &key_of(part));
     let io = |source| Error::Io {
         path: path.clone(),
         source,
     };
-    let packed = std::fs::File::open(&path).map_err(io)?;
-    let reader = zstd::Decoder::new(packed).map_err(io)?;
-    serde_json::from_reader(std::io::BufReader::new(reader)).map_err(|error| io(error.into()))
+    parse(std::fs::File::open(&path).map_err(io)?).map_err(io)
 }
 
 pub(crate) fn exists(store: &Store, tars: &Key, diff_id: &Sha256) -> bool {

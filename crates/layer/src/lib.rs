@@ -13,6 +13,7 @@ mod buffers;
 mod codec;
 mod content;
 mod context;
+mod elsewhere;
 mod error;
 mod frames;
 mod gzip;
@@ -29,8 +30,9 @@ pub use blob::{ConfigPatch, HealthCheck, LayerBlob, Package, Part, PartOrigin, R
 pub use codec::Compression;
 pub use content::{BoxError, Content, Deflated, DeflatedSink, FileContent, copy_exact, read_small};
 pub use context::Context;
+pub use elsewhere::{Elsewhere, PartCache, bring};
 pub use error::{Error, Result};
-pub use index::{FileKind, FileRecord, read_index};
+pub use index::{FileKind, FileRecord, packed_index, read_index};
 pub use parts::{PART_LIMIT, Plan, build_parts};
 pub use path::{EntryPath, PathError};
 pub use tar_form::MTIME;

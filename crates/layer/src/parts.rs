@@ -11,7 +11,9 @@ use lock::Artifact;
 use store::{Key, KeyBuilder, ProgressTask, TaskKind};
 
 use crate::{
-    Context, Entry, Error, Package, Part, PartOrigin, Rank, Result, Tree, index,
+    Context, Entry, Error, Package, Part, PartOrigin, Rank, Result, Tree,
+    elsewhere::{self, Wanted},
+    index,
     pipeline::{Tar, write_part},
     tar_form::{estimate, link_target},
 };
@@ -25,7 +27,7 @@ pub const PART_LIMIT: u64 = 600_000_000;
 const FORMAT: &str = "strata part 2";
 
 /// The store's kind for part records.
-const KIND: &str = "part";
+pub(crate) const KIND: &str = "part";
 
 /// The store's kind for records of tars, whatever they are compressed with.
 const TARS: &str = "tars";
@@ -143,11 +145,19 @@ impl Plan<'_> {
 
 /// What a plan's results stand under.
 #[derive(Debug, Clone, Copy)]
-struct Keys {
+pub(crate) struct Keys {
     /// Its tars: the recipe and this crate's format.
-    tars: Key,
+    pub(crate) tars: Key,
     /// Its parts: the tars and how they are compressed.
-    parts: Key,
+    pub(crate) parts: Key,
+}
+
+/// The name of one of a plan's parts.
+pub(crate) fn part_name(plan: &str, at: usize, several: usize) -> String {
+    match several {
+        1 => plan.to_owned(),
+        _ => format!("{plan} {}/{several}", at + 1),
+    }
 }
 
 impl fmt::Debug for Plan<'_> {
@@ -168,7 +178,7 @@ impl fmt::Debug for Plan<'_> {
 pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
     let count = plans.len();
     let mut found = Vec::with_capacity(count);
-    let mut queue = Vec::new();
+    let mut lacking = Vec::new();
     for (at, plan) in plans.into_iter().enumerate() {
         let keys = plan.keys(cx);
         if cx.is_below(&keys.tars) {
@@ -177,10 +187,27 @@ pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
         }
         let parts = lookup(cx, &keys, &plan.packages)?;
         if parts.is_none() {
+            lacking.push((at, plan, keys));
+        }
+        found.push(parts);
+    }
+    let wanted = lacking.iter().map(|(_, plan, keys)| Wanted {
+        keys: *keys,
+        name: &plan.name,
+        rank: plan.rank,
+    });
+    let cached = elsewhere::ask(cx, &wanted.collect::<Vec<_>>());
+    let mut queue = Vec::new();
+    for ((at, plan, keys), cached) in lacking.into_iter().zip(cached) {
+        if let Some(mut parts) = cached {
+            for part in &mut parts {
+                part.packages = plan.packages.clone();
+            }
+            found[at] = Some(parts);
+        } else {
             let promised = cx.room.promise(&cx.store, &plan.artifacts)?;
             queue.push((at, plan, keys, promised));
         }
-        found.push(parts);
     }
     // Taken from the end: the heaviest last; equal ones in the order of the plans.
     queue.sort_by_key(|(at, plan, ..)| (plan.weight, Reverse(*at)));
@@ -275,10 +302,7 @@ fn build_plan(cx: &Context, plan: Plan<'_>, keys: Keys) -> Result<Vec<Part>> {
     let known = tars(cx, &keys, several)?;
     let mut parts = Vec::with_capacity(several);
     for (at, entries) in chunks.into_iter().enumerate() {
-        let name = match several {
-            1 => plan.name.clone(),
-            _ => format!("{} {}/{several}", plan.name, at + 1),
-        };
+        let name = part_name(&plan.name, at, several);
         let total = entries.iter().map(estimate).sum();
         let progress = ProgressTask::start(
             cx.progress.clone(),
@@ -301,6 +325,7 @@ fn build_plan(cx: &Context, plan: Plan<'_>, keys: Keys) -> Result<Vec<Part>> {
             tars: keys.tars,
             packages: plan.packages.clone(),
             origin: PartOrigin::Built(why),
+            elsewhere: None,
         };
         if let Some(files) = &written.files {
             index::write(&cx.store, &part, files)?;

@@ -4,7 +4,6 @@
 use std::io::{self, Read, Write};
 
 use lock::Sha256;
-use sha2::Digest as _;
 use store::Store;
 
 use crate::{Error, Result, source::verified};
@@ -36,47 +35,21 @@ pub(crate) fn bring(
     reader: &mut dyn Read,
     advance: &dyn Fn(u64),
 ) -> Result<()> {
-    let mut writer = store.blob_writer()?;
-    let mut hasher = sha2::Sha256::new();
-    let mut buffer = vec![0; 256 << 10];
-    // One byte more than there should be, to see that there is no more.
-    let mut reader = reader.take(size + 1);
-    let mut found = 0;
-    loop {
-        let count = match reader.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                return Err(Error::Source {
-                    image: image.to_owned(),
-                    problem: format!("reading the {what} {digest}: {error}"),
-                    hint: "run the same command again; what was read whole is kept",
-                });
-            }
-        };
-        let bytes = &buffer[..count];
-        hasher.update(bytes);
-        let written = writer.write_all(bytes);
-        written.map_err(|source| write_failed(store, source))?;
-        found += count as u64;
-        advance(count as u64);
-    }
-    let is = Sha256(hasher.finalize().into());
-    if found != size || is != *digest {
-        return Err(Error::Damaged {
+    let taken = store.take_blob((digest, size), reader, advance);
+    taken.map_err(|error| match error {
+        store::Error::BlobUnread { source, .. } => Error::Source {
+            image: image.to_owned(),
+            problem: format!("reading the {what} {digest}: {source}"),
+            hint: "run the same command again; what was read whole is kept",
+        },
+        store::Error::OtherBlob { expected, found } => Error::Damaged {
             image: image.to_owned(),
             what,
-            expected: *digest,
-            found: match found.cmp(&size) {
-                std::cmp::Ordering::Equal => is.to_oci(),
-                std::cmp::Ordering::Less => format!("{found} bytes of {size}"),
-                std::cmp::Ordering::Greater => format!("more than {size} bytes"),
-            },
-        });
-    }
-    writer.commit(digest)?;
-    Ok(())
+            expected,
+            found,
+        },
+        error => Error::Store(error),
+    })
 }
 
 fn write_failed(store: &Store, source: io::Error) -> Error {

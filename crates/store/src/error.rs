@@ -170,6 +170,22 @@ pub enum Error {
         /// What was tried.
         problem: String,
     },
+    /// A blob could not be read from where it is.
+    #[error("reading the blob {digest}: {source}")]
+    BlobUnread {
+        /// Its digest.
+        digest: Sha256,
+        /// What the reader said.
+        source: io::Error,
+    },
+    /// A blob is not what its digest names. It is not kept.
+    #[error("the blob is damaged: expected {}, found {found}", expected.to_oci())]
+    OtherBlob {
+        /// What names it.
+        expected: Sha256,
+        /// What it is: a digest, or its size.
+        found: String,
+    },
     /// A fetch was given up since something else failed.
     #[error("fetching {artifact} was given up, since something else failed")]
     Stopped {

@@ -11,6 +11,7 @@ pub mod places;
 mod progress;
 mod scratch;
 mod store;
+mod taken;
 mod temp;
 mod writer;
 

@@ -1,0 +1,124 @@
+//! Filling a cache: blobs first, then the entry that names them.
+
+use std::io::{self, Read};
+
+use layer::{Part, packed_index};
+use lock::Sha256;
+use registry::{BlobSource, Bytes, Pushed, Repository, media_type};
+use store::{Key, Store};
+
+use crate::{
+    Cache, Result,
+    entry::{About, Descriptor, Entry, INDEX, empty, owned},
+};
+
+/// What came of putting something there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// It stood there.
+    Known,
+    /// It stands there now.
+    Added {
+        /// How many bytes of blobs were uploaded for it.
+        bytes: u64,
+    },
+}
+
+impl Cache {
+    /// Puts the parts of one recipe there, unless they are. Blobs are mounted from `mount_from` where
+    /// the registry does that.
+    ///
+    /// # Errors
+    /// See [`crate::Error`]. An entry is there only when its blobs are.
+    pub fn put(&self, store: &Store, parts: &[&Part], mount_from: &[Repository]) -> Result<Put> {
+        let Some(key) = parts.first().map(|part| part.key) else {
+            return Ok(Put::Known);
+        };
+        let mut indexes = Vec::with_capacity(parts.len());
+        for part in parts {
+            indexes.push(Bytes::new(packed_index(store, part)?));
+        }
+        let entry = Entry {
+            parts: parts.iter().map(|part| (*part).clone()).collect(),
+            indexes: indexes
+                .iter()
+                .map(|index| Descriptor::new(INDEX, &index.digest(), index.size()))
+                .collect(),
+        };
+        let document = entry.write(&key, &self.secret)?;
+        let mut bytes = 0;
+        let mut push = |blob: &dyn BlobSource| -> Result<()> {
+            let pushed = self.client.push_blob(&self.repository, blob, mount_from)?;
+            if let Pushed::Uploaded { bytes: more } = pushed {
+                bytes += more;
+            }
+            Ok(())
+        };
+        if self.stands(About::Parts, &key, &document)? {
+            return Ok(Put::Known);
+        }
+        for part in parts {
+            push(&PartBlob(part))?;
+        }
+        for index in &indexes {
+            push(index)?;
+        }
+        push(&empty())?;
+        self.tag(About::Parts, &key, &document)?;
+        Ok(Put::Added { bytes })
+    }
+
+    /// Notes that the parts which this key stands for do not hide each other's files.
+    ///
+    /// # Errors
+    /// See [`crate::Error`].
+    pub fn put_owned(&self, key: &Key) -> Result<Put> {
+        let document = owned(key, &self.secret)?;
+        if self.stands(About::Owned, key, &document)? {
+            return Ok(Put::Known);
+        }
+        self.client.push_blob(&self.repository, &empty(), &[])?;
+        self.tag(About::Owned, key, &document)?;
+        Ok(Put::Added { bytes: 0 })
+    }
+
+    fn stands(&self, about: About, key: &Key, document: &[u8]) -> Result<bool> {
+        let tag = about.tag(key);
+        let found = self.client.head_manifest(&self.repository, tag.as_str())?;
+        Ok(found.is_some_and(|found| found.digest == Bytes::new(document).digest()))
+    }
+
+    fn tag(&self, about: About, key: &Key, document: &[u8]) -> Result<()> {
+        let tag = about.tag(key);
+        self.client.push_manifest(
+            &self.repository,
+            tag.as_str(),
+            media_type::MANIFEST,
+            document,
+        )?;
+        Ok(())
+    }
+}
+
+/// A part's blob, wherever it is.
+#[derive(Debug)]
+struct PartBlob<'p>(&'p Part);
+
+impl BlobSource for PartBlob<'_> {
+    fn digest(&self) -> Sha256 {
+        self.0.digest
+    }
+
+    fn size(&self) -> u64 {
+        self.0.size
+    }
+
+    fn open_at(&self, offset: u64) -> io::Result<Box<dyn Read + '_>> {
+        let blob = self.0.open_at(offset).map_err(io::Error::other)?;
+        Ok(blob)
+    }
+
+    fn name(&self) -> String {
+        self.0.name.clone()
+    }
+}
