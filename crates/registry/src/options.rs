@@ -65,7 +65,7 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            tries: 6,
+            tries: 8,
             wait: Duration::from_millis(500),
             longest: Duration::from_secs(30),
             obeyed: Duration::from_secs(300),

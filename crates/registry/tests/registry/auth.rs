@@ -68,10 +68,7 @@ fn a_wrong_password_is_one_clear_error() {
         text.contains("does not take the credentials of user \"me\""),
         "{text}"
     );
-    assert!(
-        text.contains("UNAUTHORIZED") && !text.contains("hunter2"),
-        "{text}"
-    );
+    assert!(!text.contains("hunter2"), "{text}");
     // The question what is asked for, and one try; the next call does not try again.
     assert_eq!(
         (registry.count("GET", 401), registry.count("HEAD", 401)),

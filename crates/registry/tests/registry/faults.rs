@@ -223,7 +223,7 @@ fn a_registry_that_goes_on_failing_is_given_up_and_nothing_is_tagged() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("503: TOOMANYREQUESTS: no (6 times)"),
+        error.contains("503 (8 times): TOOMANYREQUESTS: no"),
         "{error}"
     );
     assert!(error.contains("hint: "), "{error}");
