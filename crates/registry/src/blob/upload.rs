@@ -171,6 +171,10 @@ impl<'a> Uploading<'a> {
                         let known = ["BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN"];
                         let forgot = known.iter().any(|code| said::has_code(&body, code));
                         self.way.whole = !forgot;
+                        if self.way.whole {
+                            let (client, repository) = (self.client, self.repository);
+                            client.cancel(repository, &upload, self.doing);
+                        }
                         let said = said::said(&body);
                         let failure = Failure::Busy {
                             status,

@@ -156,6 +156,9 @@ fn a_helper_program() {
                 ("REGISTRY_AUTH_FILE", ""),
                 ("XDG_RUNTIME_DIR", ""),
                 ("HOME", "/nowhere"),
+                // A proxy that is not there: none is asked for this machine.
+                ("HTTP_PROXY", "http://127.0.0.1:1"),
+                ("HTTPS_PROXY", "http://127.0.0.1:1"),
                 ("TEST_REGISTRY", &host),
             ],
         )
@@ -332,6 +335,31 @@ fn a_token_that_expires_in_mid_push_is_renewed() {
     });
     let pushed = push(&client, &proxy.host(), "a").unwrap();
     assert_eq!(pushed, Pushed::Uploaded { bytes: 5 << 20 });
+}
+
+#[test]
+fn who_may_not_do_a_thing_is_told_so() {
+    use support::http::{Reply, Server};
+    let denied = r#"{"errors":[{"code":"DENIED","message":"not yours"}]}"#;
+    let tokens = Server::start(move |_, _| Some(Reply::new(403, denied)));
+    let challenge = format!(r#"Bearer realm="http://{}/",service="x""#, tokens.host());
+    let by_token =
+        Server::start(move |_, _| Some(Reply::new(401, "").header("WWW-Authenticate", &challenge)));
+    let at_once = Server::start(move |head, _| match head.path.as_str() {
+        "/v2/" => Some(Reply::new(200, "")),
+        _ => Some(Reply::new(403, denied)),
+    });
+    for server in [&by_token, &at_once] {
+        let repository = repository(&server.host(), "a");
+        let client = login("me", "right");
+        for _ in 0..2 {
+            let error = client.tags(&repository).unwrap_err();
+            assert!(matches!(error, Error::Denied { .. }), "{error:?}");
+            assert!(error.to_string().contains("DENIED: not yours"), "{error}");
+        }
+    }
+    // Asked once each time: there is no use in asking again.
+    assert_eq!((tokens.requests().len(), at_once.requests().len()), (2, 3));
 }
 
 #[test]

@@ -84,16 +84,21 @@ fn one_put_where_nothing_else_is_taken() {
 }
 
 #[test]
-fn uploads_follow_redirects() {
-    let (_, pushed, right) = push_to(
+fn uploads_follow_redirects_and_do_without_expect() {
+    for ways in [
         Ways {
             redirects: true,
             ..Ways::default()
         },
-        6 << 20,
-    );
-    pushed.unwrap();
-    assert!(right);
+        Ways {
+            no_expect: true,
+            ..Ways::default()
+        },
+    ] {
+        let (_, pushed, right) = push_to(ways, 6 << 20);
+        pushed.unwrap();
+        assert!(right);
+    }
 }
 
 #[test]

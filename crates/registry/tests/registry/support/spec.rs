@@ -31,6 +31,8 @@ pub struct Ways {
     pub no_ranges: bool,
     /// Uploads go on at another host.
     pub redirects: bool,
+    /// It knows no `Expect`.
+    pub no_expect: bool,
     /// It says that what is sent does not fit behind what it has.
     pub no_chunks: bool,
 }
@@ -110,6 +112,9 @@ fn answer(
     let path = head.path.split('?').next().unwrap();
     if path == "/v2/" {
         return Some(Reply::new(200, ""));
+    }
+    if ways.no_expect && head.get("expect").is_some() {
+        return Some(Reply::new(417, ""));
     }
     if let Some((_, rest)) = path.split_once("/blobs/uploads/") {
         return upload(state, ways, came, head, body, rest);
