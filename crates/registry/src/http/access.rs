@@ -120,7 +120,9 @@ impl Client {
                 problem,
             })
         })?;
-        let scopes: Vec<&str> = ask.scopes.iter().map(|scope| scope.as_str()).collect();
+        let more = access.more.get(&ask.scopes).cloned();
+        let own = ask.scopes.iter().map(|scope| scope.as_str());
+        let scopes: Vec<&str> = own.chain(more.as_deref()).collect();
         let wanted = TokenRequest::new(
             &realm_url,
             service,
@@ -226,6 +228,13 @@ impl Client {
                     said,
                 },
             }));
+        }
+        if let Challenge::Bearer {
+            scope: Some(scope), ..
+        } = &challenge
+            && !ask.scopes.iter().any(|own| own.as_str() == scope)
+        {
+            access.more.insert(ask.scopes.clone(), scope.clone());
         }
         access.challenge = Some(challenge);
         Ok(())

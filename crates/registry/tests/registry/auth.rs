@@ -363,6 +363,34 @@ fn who_may_not_do_a_thing_is_told_so() {
 }
 
 #[test]
+fn a_scope_that_the_registry_wants_is_asked_for() {
+    use support::http::{Reply, Server};
+    let tokens = Server::start(|head, _| {
+        let token = match head.path.contains("scope=special") {
+            true => "special",
+            false => "plain",
+        };
+        Some(Reply::new(200, format!(r#"{{"token":"{token}"}}"#)))
+    });
+    let realm = format!("http://{}/", tokens.host());
+    let server = Server::start(move |head, _| {
+        let challenge = format!(r#"Bearer realm="{realm}""#);
+        let (answer, challenge) = match (head.path.as_str(), head.get("authorization")) {
+            ("/v2/", _) => (401, challenge),
+            (_, Some("Bearer special")) => (200, challenge),
+            _ => (
+                401,
+                challenge + r#",scope="special",error="insufficient_scope""#,
+            ),
+        };
+        Some(Reply::new(answer, r#"{"tags":["a"]}"#).header("WWW-Authenticate", challenge))
+    });
+    let tags = client().tags(&repository(&server.host(), "a")).unwrap();
+    assert_eq!(tags, ["a"]);
+    assert_eq!(tokens.requests().len(), 2);
+}
+
+#[test]
 fn credentials_are_not_sent_to_strangers() {
     // A registry on this machine that names a token server by plain http elsewhere.
     let server = support::http::Server::start(|_, _| {
