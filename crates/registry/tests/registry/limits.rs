@@ -41,7 +41,7 @@ fn requests_are_cut_where_they_are_too_large() {
             .max();
         assert!(largest >= Some(1 << 20));
     }
-    let (_, pushed, right) = push_to(
+    let (registry, pushed, right) = push_to(
         Ways {
             most: Some(1000),
             ..Ways::default()
@@ -57,6 +57,8 @@ fn requests_are_cut_where_they_are_too_large() {
         error.to_string().contains("limits the size") && !right,
         "{error}"
     );
+    // The registry is told that nothing more comes.
+    assert_eq!(registry.server.count("DELETE"), 1);
 }
 
 #[test]
