@@ -94,7 +94,8 @@ impl Login {
         }
     }
 
-    /// The login in `STRATA_REGISTRY_USERNAME` and `STRATA_REGISTRY_PASSWORD`, if both are set.
+    /// The login in `STRATA_REGISTRY_USERNAME` and `STRATA_REGISTRY_PASSWORD`, if both are set. Whose
+    /// it is, the caller knows: [`Credentials::with_login`].
     ///
     /// # Errors
     /// [`Error::HalfCredentials`]: one of them is missing.
