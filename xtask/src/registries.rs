@@ -71,8 +71,10 @@ impl Registries {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let made = clients.entry(registry.to_owned()).or_insert_with(|| {
             let credentials = match &self.login {
-                Some((login, meant)) if meant == registry => Credentials::login(login.clone()),
-                _ => Credentials::of_this_machine(),
+                Some((login, meant)) => {
+                    Credentials::of_this_machine().with_login(meant, login.clone())
+                }
+                None => Credentials::of_this_machine(),
             };
             Client::new(Options {
                 insecure: self.insecure,
