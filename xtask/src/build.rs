@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use assembler::{Image, Meta};
 use layer::{Compression, Context, Layer};
 use lock::{LayerName, Lock};
-use oci_image::{Access, Below};
+use oci_image::{Access, Below, Client};
 use store::{Fetcher, Places, Progress};
 
 use crate::{
@@ -65,6 +65,7 @@ pub fn below(cx: &Context, lock: &Lock, folder: &Path) -> Result<Option<Arc<Belo
         folder: folder.to_owned(),
         progress: cx.progress.clone(),
         offline: cx.fetcher.offline(),
+        client: Client::new(Default::default()),
     };
     let below = Below::load(from, &lock.platform, &access);
     Ok(Some(Arc::new(below.map_err(assembler::Error::from)?)))

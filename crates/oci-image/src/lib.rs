@@ -13,6 +13,7 @@ mod document;
 mod error;
 mod source;
 
+pub use ::registry::Client;
 pub use annotations::{Held, KIND, PACKAGES, PART, TARS, packages_text};
 pub use below::{Below, BelowLayer};
 pub use document::MediaType;
