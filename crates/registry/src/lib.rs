@@ -6,7 +6,7 @@
 //! registry without the referrers API needs help with.
 //!
 //! ```no_run
-//! use registry::{Bytes, Client, File, Options, Reference, media_type};
+//! use strata_registry::{Bytes, Client, File, Options, Reference, media_type};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::new(Options::default());

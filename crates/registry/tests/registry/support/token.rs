@@ -1,0 +1,145 @@
+//! A token server for `docker-registry`'s `auth: token`: tokens are JWTs, signed with RS256 by the
+//! `openssl` program.
+
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use serde_json::{Value, json};
+
+use super::{
+    http::{Head, Reply, Server},
+    run,
+};
+
+pub const USER: (&str, &str) = ("me", "right");
+pub const REFRESH: &str = "refresh-token-of-me";
+
+/// Makes a key and a certificate of its own in `folder`.
+pub fn make_key(folder: &Path) {
+    let at = |name: &str| folder.join(name).display().to_string();
+    let (key, certificate) = (at("token.key"), at("token.crt"));
+    run(
+        "openssl",
+        &[
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=tokens",
+            "-keyout",
+            &key,
+            "-out",
+            &certificate,
+        ],
+    );
+}
+
+/// A token server with the key in `folder`; tokens are good for as long as `seconds` says.
+pub fn server(folder: &Path, seconds: Arc<AtomicU64>) -> Server {
+    let folder = folder.to_owned();
+    Server::start(move |head, body| {
+        let mut form = String::new();
+        std::io::Read::read_to_string(body, &mut form).unwrap();
+        let scopes = match allowed(head, &form) {
+            Ok(scopes) => scopes,
+            Err(()) => {
+                let text = r#"{"errors":[{"code":"UNAUTHORIZED","message":"no such user"}]}"#;
+                return Some(Reply::new(401, text));
+            }
+        };
+        let seconds = seconds.load(Ordering::SeqCst);
+        let token = sign(&folder, &scopes, seconds);
+        let answer = json!({ "token": token, "expires_in": seconds });
+        Some(Reply::new(200, answer.to_string()))
+    })
+}
+
+/// The scopes that are granted: to nobody only reading of `public/…`.
+fn allowed(head: &Head, form: &str) -> Result<Vec<String>, ()> {
+    let (query, known) = if head.method == "POST" {
+        let pairs = url::form_urlencoded::parse(form.as_bytes());
+        let pairs: Vec<_> = pairs.into_owned().collect();
+        let given = pairs
+            .iter()
+            .find(|(key, _)| key == "refresh_token")
+            .ok_or(())?;
+        if given.1 != REFRESH {
+            return Err(());
+        }
+        (pairs, true)
+    } else {
+        let query = head.path.split_once('?').map_or("", |(_, query)| query);
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        let right = format!(
+            "Basic {}",
+            STANDARD.encode(format!("{}:{}", USER.0, USER.1))
+        );
+        match head.get("authorization") {
+            Some(given) if given != right => return Err(()),
+            given => (pairs.into_owned().collect(), given.is_some()),
+        }
+    };
+    let scopes = query.into_iter().filter(|(key, _)| key == "scope");
+    let scopes =
+        scopes.flat_map(|(_, value)| value.split(' ').map(str::to_owned).collect::<Vec<_>>());
+    let may = |scope: &String| {
+        known || scope.starts_with("repository:public/") && scope.ends_with(":pull")
+    };
+    Ok(scopes.filter(may).collect())
+}
+
+fn sign(folder: &Path, scopes: &[String], seconds: u64) -> String {
+    let pem = fs::read_to_string(folder.join("token.crt")).unwrap();
+    let der: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let access: Vec<Value> = scopes
+        .iter()
+        .map(|scope| {
+            let parts: Vec<&str> = scope.split(':').collect();
+            let actions: Vec<&str> = parts[2].split(',').collect();
+            json!({ "type": parts[0], "name": parts[1], "actions": actions })
+        })
+        .collect();
+    let header = json!({ "typ": "JWT", "alg": "RS256", "x5c": [der] });
+    let claims = json!({
+        "iss": "tests", "sub": "me", "aud": "registry", "jti": "1", "access": access,
+        "iat": now - 5, "nbf": now - 5, "exp": now + seconds,
+    });
+    let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let text = format!("{}.{}", encode(header), encode(claims));
+    let mut child = Command::new("openssl")
+        .args(["dgst", "-sha256", "-sign"])
+        .arg(folder.join("token.key"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    let signature = child.wait_with_output().unwrap().stdout;
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
