@@ -14,7 +14,7 @@ mod error;
 mod source;
 
 pub use ::registry::Client;
-pub use annotations::{Held, KIND, PACKAGES, PART, TARS, packages_text};
+pub use annotations::{DEBIAN, Held, KIND, PACKAGES, PART, TARS, packages_text};
 pub use below::{Below, BelowLayer};
 pub use document::MediaType;
 pub use error::{Error, Result};
