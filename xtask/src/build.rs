@@ -4,11 +4,11 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use anyhow::{Result, anyhow, bail};
 use assembler::{Image, Meta};
-use layer::{Compression, Context, Layer, PartCache};
+use layer::{Compression, Context, Layer};
 use lock::{LayerName, Lock};
-use oci_image::{Access, Below};
-use registry::Repository;
-use store::{Fetcher, Key, Places, Progress};
+use oci_image::{Access, Below, Client};
+use registry::{Reference, Repository};
+use store::{Fetcher, Key, Places, Progress, Silent};
 
 use crate::{
     caches::Caches,
@@ -43,6 +43,11 @@ fn context(
     Ok(cx)
 }
 
+/// The same for whoever only looks: nothing is shown of it.
+pub fn quiet_context(options: &BuildOptions, lock: &Lock, folder: &Path) -> Result<Context> {
+    context(options, lock, folder, Arc::new(Silent))
+}
+
 /// What fetches a lock's artifacts: from this machine's places, the lock's own folder and the snapshot that
 /// the lock names.
 pub fn fetcher(
@@ -59,14 +64,30 @@ pub fn fetcher(
 /// The image that a lock in a folder stands on, if it does: its manifest and its config are in the store
 /// then.
 pub fn below(cx: &Context, lock: &Lock, folder: &Path) -> Result<Option<Arc<Below>>> {
+    below_by(cx, lock, folder, |_| Client::new(Default::default()))
+}
+
+/// The same, asking its registry by a client of the caller's.
+fn below_by(
+    cx: &Context,
+    lock: &Lock,
+    folder: &Path,
+    client: impl Fn(&Repository) -> Client,
+) -> Result<Option<Arc<Below>>> {
     let Some(from) = &lock.from else {
         return Ok(None);
+    };
+    let client = match from.image.parse::<Reference>() {
+        Ok(reference) => client(reference.repository()),
+        // A file: nobody is asked.
+        Err(_) => Client::new(Default::default()),
     };
     let access = Access {
         store: cx.store.clone(),
         folder: folder.to_owned(),
         progress: cx.progress.clone(),
         offline: cx.fetcher.offline(),
+        client,
     };
     let below = Below::load(from, &lock.platform, &access);
     Ok(Some(Arc::new(below.map_err(assembler::Error::from)?)))
@@ -116,14 +137,13 @@ pub fn then<T>(
     let standing = Standing::AsLocked;
     let mut distrusted = BTreeSet::new();
     loop {
-        let asked: Vec<_> = caches.asked().collect();
         let assemble = assembler::assemble;
         let built = build_with(
             (edition, up_to),
             options,
             standing,
             assemble,
-            asked,
+            Some(caches),
             &timings,
         );
         let done = built.and_then(|built| work(&built).map(|done| (built, done)));
@@ -175,13 +195,12 @@ pub fn build(
     assemble: Assemble,
 ) -> Result<Built> {
     let timings = Arc::new(Timings::new(Arc::new(Bars::new())));
-    let asked = Vec::new();
     build_with(
         (edition, up_to),
         options,
         standing,
         assemble,
-        asked,
+        None,
         &timings,
     )
 }
@@ -191,7 +210,7 @@ fn build_with(
     options: &BuildOptions,
     standing: Standing,
     assemble: Assemble,
-    asked: Vec<Arc<dyn PartCache>>,
+    caches: Option<&Caches>,
     timings: &Arc<Timings>,
 ) -> Result<Built> {
     let path = place::edition(edition, "lock")?;
@@ -200,13 +219,20 @@ fn build_with(
     loop {
         let lock = Lock::read(&path)?;
         let cx = context(options, &lock, folder, timings.clone())?;
-        let cx = cx.with_caches(asked.iter().cloned());
+        let cx = cx.with_caches(caches.iter().flat_map(|caches| caches.asked()));
         let mut meta = Meta::from_lock(&lock)?;
         if up_to != LayerName::Runtime {
             meta = meta.up_to(up_to)?;
         }
         if standing == Standing::AsLocked {
-            meta = meta.on(below(&cx, &lock, folder)?);
+            let below = match caches {
+                Some(caches) => {
+                    let client = |at: &Repository| caches.registries.client(at);
+                    below_by(&cx, &lock, folder, client)?
+                }
+                None => below(&cx, &lock, folder)?,
+            };
+            meta = meta.on(below);
         }
         let layers = assembler::layers(&lock, up_to)?;
         let error = match assemble(&cx, meta, &layers) {

@@ -4,6 +4,7 @@
 #![allow(rustdoc::invalid_html_tags, rustdoc::broken_intra_doc_links)]
 
 mod archive;
+mod attach;
 mod bench;
 mod build;
 mod caches;
@@ -20,6 +21,7 @@ mod options;
 mod outdated;
 mod place;
 mod progress;
+mod pull_size;
 mod push;
 mod rebuilt;
 mod registries;
@@ -46,6 +48,8 @@ enum Verb {
     Archive(archive::Args),
     Load(load::Args),
     Push(push::Args),
+    Attach(attach::Args),
+    PullSize(pull_size::Args),
     Run(run::Args),
     Lock(lock_verb::Args),
     Outdated(outdated::Args),
@@ -66,6 +70,8 @@ fn main() -> std::process::ExitCode {
         Verb::Archive(args) => archive::run(&args),
         Verb::Load(args) => load::run(&args),
         Verb::Push(args) => push::run(&args),
+        Verb::Attach(args) => attach::run(&args),
+        Verb::PullSize(args) => pull_size::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Lock(args) => lock_verb::run(&args),
         Verb::Outdated(args) => outdated::run(&args),

@@ -39,30 +39,23 @@ pub fn print(image: &Image) {
             layer.took.as_secs_f64(),
         );
     }
-    let total = |size: fn(&layer::Part) -> u64| {
-        HumanBytes(image.layers.iter().map(|layer| sum(layer, size)).sum()).to_string()
-    };
+    let plain = image.parts().map(|part| part.diff_size).sum();
+    let blobs = image.blobs();
+    let compressed = blobs.iter().map(|blob| blob.size).sum();
+    let packages = image.layers.iter().map(|layer| layer.packages.len());
     eprintln!(
         "{:<10}{:>6}{:>10}{:>13}{:>13}",
         "image",
-        image
-            .layers
-            .iter()
-            .map(|layer| layer.parts.len())
-            .sum::<usize>(),
-        image
-            .layers
-            .iter()
-            .map(|layer| layer.packages.len())
-            .sum::<usize>(),
-        total(|part| part.diff_size),
-        total(|part| part.size),
+        blobs.len(),
+        packages.sum::<usize>(),
+        HumanBytes(plain).to_string(),
+        HumanBytes(compressed).to_string(),
     );
 }
 
 fn origins(layer: &LayerBlob, stands: bool) -> String {
     if stands && layer.parts.is_empty() {
-        return "in the image below".to_owned();
+        return "nothing to add".to_owned();
     }
     let built: Vec<&str> = layer
         .parts

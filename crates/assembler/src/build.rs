@@ -9,6 +9,9 @@ use layer::{Context, Layer, LayerBlob};
 
 use crate::{Error, Image, Meta, Result, below, ownership};
 
+/// How many layers Docker stacks.
+const MOST_LAYERS: usize = 125;
+
 /// Builds `layers` at the same time and makes an image of them, in the order given, lowest first.
 ///
 /// Each layer has a thread that waits for its parts; the work itself (unpacking, compressing) runs
@@ -66,5 +69,12 @@ pub fn assemble_disputed(cx: &Context, meta: Meta, layers: &[Box<dyn Layer>]) ->
         })
     });
     let blobs: Vec<LayerBlob> = named.collect::<Result<_>>()?;
-    Image::new(meta, blobs)
+    let image = Image::new(meta, blobs)?;
+    let count = image.blobs().len();
+    if count > MOST_LAYERS {
+        cx.progress.warn(&format!(
+            "the image has {count} layers: Docker takes {MOST_LAYERS} at most; stand on an image of fewer"
+        ));
+    }
+    Ok(image)
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use layer::{LayerBlob, Part};
 use lock::{LayerName, Lock, Sha256};
-use oci_image::Below;
+use oci_image::{Below, DEBIAN};
 use oci_spec::image::{ImageIndexBuilder, ImageManifest, ImageManifestBuilder, MediaType};
 use ocipkg::{ImageName, Name, Reference};
 use store::Key;
@@ -33,6 +33,8 @@ pub struct Meta {
     pub created: String,
     /// `os/architecture`.
     pub platform: String,
+    /// The Debian suite and its date, with a space between; empty where there is none.
+    pub debian: String,
     /// Title, description, labels and environment of the edition.
     pub image: lock::Image,
     /// The image that it stands on, if it does.
@@ -52,6 +54,7 @@ impl Meta {
             name: name(&format!("strata/{}", lock.edition), "latest")?,
             created: lock.created.clone(),
             platform: lock.platform.clone(),
+            debian: format!("{} {}", lock.debian.suite, lock.debian.date),
             image: lock.image.clone(),
             below: None,
             whole: true,
@@ -152,8 +155,13 @@ impl Image {
                 &self.config_digest,
             )?)
             .layers(layers.collect::<Result<Vec<_>>>()?);
-        if let Some(below) = &self.meta.below {
-            manifest = manifest.annotations(config::base(below).collect::<HashMap<_, _>>());
+        let mut annotations = HashMap::new();
+        annotations.extend(self.meta.below.iter().flat_map(|below| config::base(below)));
+        if !self.meta.debian.is_empty() {
+            annotations.insert(DEBIAN.to_owned(), self.meta.debian.clone());
+        }
+        if !annotations.is_empty() {
+            manifest = manifest.annotations(annotations);
         }
         let manifest = manifest.build().map_err(|source| Error::Document {
             document: MANIFEST,

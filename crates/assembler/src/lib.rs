@@ -18,6 +18,7 @@ mod image;
 mod layout;
 mod ocipkg_traits;
 mod ownership;
+mod pull;
 mod push;
 
 pub use archive::{write_archive, write_plain_archive};
@@ -28,4 +29,5 @@ pub use error::{Error, Result};
 pub use forecast::{PlannedPart, forecast, forecast_on, is_lacking, rebuilt, to_fetch};
 pub use image::{Image, Meta};
 pub use layout::{LayoutBuilder, LayoutOutcome, write_layout};
+pub use pull::{Download, downloads, planned_downloads, pulled};
 pub use push::{Pushed, push};

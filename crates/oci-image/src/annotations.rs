@@ -7,6 +7,9 @@
 //! | `strata.tars` | the key of the recipe of its tar, whatever that is compressed with: 64 hexadecimal digits |
 //! | `strata.kind` | what its packages are: `deb`, `wheel`, `source`, `git` or `archive` |
 //! | `strata.packages` | `name==version` of each, sorted, with spaces between; a space in a name is `%20` |
+//!
+//! The manifest itself has `strata.debian`: the suite and its date, which the Debian system's files are dated
+//! by, with a space between. An edition that stands on the image keeps to it, or its system would be another.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +23,9 @@ pub const TARS: &str = "strata.tars";
 pub const KIND: &str = "strata.kind";
 /// Its packages.
 pub const PACKAGES: &str = "strata.packages";
+
+/// The Debian suite and its date, of the whole image.
+pub const DEBIAN: &str = "strata.debian";
 
 /// What a layer of an image says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]

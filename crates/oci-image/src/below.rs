@@ -13,7 +13,7 @@ use serde_json::Value;
 use store::{Key, ProgressTask, TaskKind};
 
 use crate::{
-    Access, Error, Held, MediaType, Result, Source, blobs,
+    Access, DEBIAN, Error, Held, MediaType, Result, Source, blobs,
     document::{CONFIG, DOCUMENT, Document, Platform, layer_type},
     source::{read_all, verified},
 };
@@ -30,6 +30,8 @@ pub struct Below {
     pub layers: Vec<BelowLayer>,
     /// Its config, as it is.
     pub config: Value,
+    /// The annotations of its manifest.
+    pub annotations: BTreeMap<String, String>,
     access: Access,
 }
 
@@ -108,6 +110,7 @@ impl Below {
             from: from.clone(),
             layers: layers.collect::<Result<_>>()?,
             config,
+            annotations: manifest.annotations,
             access: access.clone(),
         })
     }
@@ -126,6 +129,11 @@ impl Below {
     pub fn packages(&self, is: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
         let held = self.held().filter(|held| is(&held.kind));
         held.flat_map(|held| held.packages).collect()
+    }
+
+    /// The Debian suite that its system is of, and the date, if it is one of ours.
+    pub fn debian(&self) -> Option<(&str, &str)> {
+        self.annotations.get(DEBIAN)?.split_once(' ')
     }
 
     /// The name that a registry has it under, for the annotation `org.opencontainers.image.base.name`.

@@ -125,6 +125,8 @@ impl Descriptor {
 pub(crate) struct Manifest {
     pub config: Descriptor,
     pub layers: Vec<Descriptor>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// A document that a name leads to.

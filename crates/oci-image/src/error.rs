@@ -24,6 +24,14 @@ pub enum Error {
         /// What to do.
         hint: &'static str,
     },
+    /// The registry did not give it.
+    #[error("{image}: {source}")]
+    Registry {
+        /// The image, as the edition writes it.
+        image: String,
+        /// What the client says.
+        source: Box<registry::Error>,
+    },
     /// A file of a layout or an archive could not be read.
     #[error("{image}: {}: {source}", path.display())]
     Io {

@@ -13,7 +13,8 @@ mod document;
 mod error;
 mod source;
 
-pub use annotations::{Held, KIND, PACKAGES, PART, TARS, packages_text};
+pub use ::registry::Client;
+pub use annotations::{DEBIAN, Held, KIND, PACKAGES, PART, TARS, packages_text};
 pub use below::{Below, BelowLayer};
 pub use document::MediaType;
 pub use error::{Error, Result};

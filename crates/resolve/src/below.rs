@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lock::BaseImage;
-use oci_image::{Access, Below};
+use oci_image::{Access, Below, Client};
 
 use crate::{Error, Result, Update, sources::Resolving};
 
@@ -25,6 +25,7 @@ pub(crate) fn below(with: &Resolving<'_>, platform: &str) -> Result<Option<Below
         folder: with.folder.to_owned(),
         progress: with.fetcher.progress().clone(),
         offline: with.fetcher.offline(),
+        client: Client::new(Default::default()),
     };
     let is = |kept: &&BaseImage| kept.image == from.value && !with.update.has(FROM);
     let pinned = match with.kept.from.as_ref().filter(is) {

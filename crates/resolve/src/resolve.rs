@@ -89,7 +89,7 @@ pub fn resolve(
     // First: others keep to its versions.
     let below = below(&resolving, &platform(edition))?;
     let below = below.as_ref();
-    let frame = |debian: &DebianSide| frame(edition, kept, debian);
+    let frame = |debian: &DebianSide| frame(edition, kept, debian, below);
     let debian = || debian_side(&resolving, below, options.now);
     // What comes from git is built on the system.
     let first = edition.requirements().any(|(_, line)| is_from_git(line));
@@ -135,7 +135,12 @@ fn platform(edition: &Edition) -> String {
 }
 
 /// A lock with what comes from the suite and from the edition itself.
-fn frame(edition: &Edition, kept: &Kept, debian: &DebianSide) -> Result<Lock> {
+fn frame(
+    edition: &Edition,
+    kept: &Kept,
+    debian: &DebianSide,
+    below: Option<&Below>,
+) -> Result<Lock> {
     let mut owners: Vec<_> = edition
         .owners
         .iter()
@@ -188,6 +193,12 @@ fn frame(edition: &Edition, kept: &Kept, debian: &DebianSide) -> Result<Lock> {
         && before.debian.suite == lock.debian.suite
     {
         lock.debian.date = before.debian.date.clone();
+    }
+    // The system's files are dated by it: with another date it would not be the one that is below.
+    if let Some((suite, date)) = below.and_then(Below::debian)
+        && suite == lock.debian.suite
+    {
+        lock.debian.date = date.to_owned();
     }
     Ok(lock)
 }

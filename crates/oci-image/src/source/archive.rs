@@ -177,6 +177,7 @@ impl Archive {
         let manifest = Manifest {
             config: descriptor(config, &digest, bytes.len() as u64),
             layers,
+            annotations: BTreeMap::new(),
         };
         let failed = |error: serde_json::Error| self.bad(DOCUMENT_NAME, error.to_string());
         let mut manifest = serde_json::to_value(manifest).map_err(failed)?;

@@ -3,6 +3,7 @@
 mod archive;
 mod layout;
 mod named;
+mod registry;
 
 use std::{
     fmt,
@@ -11,6 +12,7 @@ use std::{
     sync::Arc,
 };
 
+use ::registry::Client;
 use lock::{BaseImage, ImageAt, Sha256};
 use sha2::Digest as _;
 use store::{Progress, Store};
@@ -31,6 +33,8 @@ pub struct Access {
     pub progress: Arc<dyn Progress>,
     /// Ask no registry. Files are read all the same.
     pub offline: bool,
+    /// Who asks registries.
+    pub client: Client,
 }
 
 /// One kind of place that has images.
@@ -66,13 +70,7 @@ impl Source {
             ImageAt::Archive { path, tag } => {
                 Box::new(archive::Archive::open(image, &at(&path), tag)?)
             }
-            ImageAt::Registry(_) => {
-                return Err(Error::Source {
-                    image: image.to_owned(),
-                    problem: "registries are not read yet".to_owned(),
-                    hint: "copy the image into an OCI layout, and write \"oci:FOLDER\"",
-                });
-            }
+            ImageAt::Registry(_) => Box::new(registry::Registry::open(image, &access.client)?),
         };
         Ok(Self {
             image: image.to_owned(),

@@ -1,0 +1,249 @@
+//! Editions that stand on another image: locked, built and kept, from a layout and from a registry. With the
+//! ordinary registries of packages; where these are not reachable the tests say so. Debian's `docker-registry`
+//! serves the image on this machine; where it is not installed, that part is skipped.
+#![allow(clippy::unwrap_used)] // helpers outside of #[test] functions
+
+#[allow(dead_code)] // what other tests use of it
+mod small;
+
+#[allow(dead_code)] // what the tests of the client use of it
+#[path = "../../crates/registry/tests/registry/support/debian.rs"]
+mod debian;
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use debian::Debian;
+use lock::{Lock, Sha256};
+use oci_image::Client;
+use registry::{Bytes, File, Reference, media_type};
+use serde_json::Value;
+use small::{EDITION, errors, lock, run};
+
+/// Whether a program is there.
+fn has(program: &str) -> bool {
+    let is = Command::new(program).arg("--version").output().is_ok();
+    if !is {
+        eprintln!("skipped: there is no {program}");
+    }
+    is
+}
+
+/// What a verb printed, which must have succeeded.
+fn must(output: &Output) -> String {
+    assert!(output.status.success(), "{}", errors(output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn parse(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+/// An image as `image --json` tells of it.
+fn image(folder: &Path, lock: &str, out: &str) -> Value {
+    let told = run(folder, &["image", lock, "--out", out, "--json"]);
+    parse(must(&told).as_bytes())
+}
+
+/// The names of the parts that it added.
+fn added(image: &Value) -> Vec<&str> {
+    let layers = image["layers"].as_array().unwrap().iter();
+    let parts = layers.flat_map(|layer| layer["parts"].as_array().unwrap());
+    parts.map(|part| part["name"].as_str().unwrap()).collect()
+}
+
+/// The manifest of a layout's one image.
+fn manifest(layout: &Path) -> Value {
+    let index = parse(&fs::read(layout.join("index.json")).unwrap());
+    let digest = index["manifests"][0]["digest"].as_str().unwrap();
+    let digest = digest.trim_start_matches("sha256:");
+    parse(&fs::read(layout.join("blobs/sha256").join(digest)).unwrap())
+}
+
+/// The upper edition: as the lower one asks for, and one package more.
+fn upper(from: &str) -> String {
+    let more = EDITION.replace("\"certifi\"", "\"certifi\", \"six\"");
+    format!("from = \"{from}\"\n{more}")
+}
+
+fn version(lock: &Path, name: &str) -> String {
+    let mut wheels = Lock::read(lock).unwrap().wheels.into_iter();
+    wheels.find(|wheel| wheel.name == name).unwrap().version
+}
+
+#[test]
+fn one_more_package_on_an_image_of_ours_is_one_more_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // An image with a version that is not the newest.
+    let lower = EDITION.replace("\"idna\"", "\"idna==3.10\"");
+    let Some(path) = lock(folder, &lower) else {
+        return;
+    };
+    // And of another day: the files of its Debian system are dated by that.
+    let mut older = Lock::read(&path).unwrap();
+    older.debian.date = "2026-01-02T03:04:05Z".to_owned();
+    fs::write(&path, older.to_toml().unwrap()).unwrap();
+    let below = image(folder, "./small.lock", "lower");
+    let toml = folder.join("upper.toml");
+    let path = folder.join("upper.lock");
+    fs::write(&toml, upper("oci:lower")).unwrap();
+    let told = must(&run(folder, &["lock", "./upper.toml"]));
+    assert!(told.contains("to pull all of them"), "{told}");
+    let from = Lock::read(&path).unwrap().from.unwrap();
+    assert_eq!(from.image, "oci:lower");
+    assert_eq!(below["digest"], from.digest.to_oci());
+    assert_eq!(version(&path, "idna"), "3.10", "as it is below");
+    assert_eq!(Lock::read(&path).unwrap().debian.date, older.debian.date);
+
+    let first = image(folder, "./upper.lock", "upper");
+    assert_eq!(added(&first), ["deps packages"]);
+    assert_eq!(first["from"]["digest"], below["digest"]);
+    let (low, high) = (
+        manifest(&folder.join("lower")),
+        manifest(&folder.join("upper")),
+    );
+    let (low, high) = (
+        low["layers"].as_array().unwrap(),
+        high["layers"].as_array().unwrap(),
+    );
+    assert!(high.starts_with(low) && high.len() == low.len() + 1);
+    let packages = high[low.len()]["annotations"]["strata.packages"]
+        .as_str()
+        .unwrap();
+    assert!(packages.contains(" idna==3.10 six=="), "{packages}");
+
+    // Another image stands there: the lock keeps to the one that it has, until it is asked to look.
+    lock(folder, &lower.replace("\"Small\"", "\"Other\"")).unwrap();
+    let other = image(folder, "./small.lock", "lower");
+    assert_ne!(other["digest"], below["digest"]);
+    fs::write(&toml, upper("oci:lower") + "# touched\n").unwrap();
+    must(&run(folder, &["lock", "./upper.toml", "--check"]));
+    assert_eq!(
+        image(folder, "./upper.lock", "upper")["digest"],
+        first["digest"]
+    );
+    let told = must(&run(folder, &["lock", "./upper.toml", "--update", "from"]));
+    let hex = |image: &Value| image["digest"].as_str().unwrap()["sha256:".len()..].to_owned();
+    let line = format!("~ from: digest {} -> {}", hex(&below), hex(&other));
+    assert!(told.contains(&line), "{told}");
+    assert_eq!(version(&path, "idna"), "3.10");
+    let second = image(folder, "./upper.lock", "upper");
+    assert_eq!(added(&second), ["deps packages"]);
+    assert_ne!(second["digest"], first["digest"]);
+    must(&run(folder, &["lock", "./upper.toml", "--update"]));
+    assert_eq!(
+        version(&path, "idna"),
+        "3.10",
+        "renewed as far as it goes with the image below"
+    );
+    // Another name is another image, for the lock.
+    fs::write(&toml, upper("oci:./lower")).unwrap();
+    let output = run(folder, &["lock", "./upper.toml", "--check"]);
+    let said = errors(&output);
+    assert!(
+        !output.status.success() && said.contains("is not what its edition"),
+        "{said}"
+    );
+    fs::write(&toml, upper("oci:nowhere")).unwrap();
+    let said = errors(&run(folder, &["lock", "./upper.toml"]));
+    assert!(
+        said.contains("upper.toml:1:8: ") && said.contains("no OCI layout at"),
+        "{said}"
+    );
+
+    // From a registry: the same layers, and the name.
+    from_a_registry(folder, high);
+
+    // Another version than below, by name, is what one gets, and cannot be built.
+    fs::write(&toml, upper("oci:lower")).unwrap();
+    must(&run(folder, &["lock", "./upper.toml", "--update", "idna"]));
+    assert_ne!(version(&path, "idna"), "3.10");
+    let output = run(folder, &["image", "./upper.lock", "--out", "no"]);
+    let said = errors(&output);
+    assert!(!output.status.success(), "{said}");
+    for words in ["idna 3.10 (the edition has", "\nhint: "] {
+        assert!(said.contains(words), "{said}");
+    }
+}
+
+/// Copies a layout's image into a registry.
+fn push(layout: &Path, to: &Reference) {
+    let client = Client::new(registry::Options::default());
+    let repository = to.repository();
+    let manifest = manifest(layout);
+    let layers = manifest["layers"].as_array().unwrap().iter();
+    for blob in layers.chain([&manifest["config"]]) {
+        let digest: Sha256 = blob["digest"].as_str().unwrap().parse().unwrap();
+        let path = layout.join("blobs/sha256").join(digest.to_string());
+        let file = File::new(digest, blob["size"].as_u64().unwrap(), path);
+        client.push_blob(repository, &file, &[]).unwrap();
+    }
+    let index = parse(&fs::read(layout.join("index.json")).unwrap());
+    let digest = index["manifests"][0]["digest"].as_str().unwrap();
+    let path = layout.join("blobs/sha256").join(&digest["sha256:".len()..]);
+    let manifest = fs::read(path).unwrap();
+    client
+        .push_manifest(repository, to.by(), media_type::MANIFEST, &manifest)
+        .unwrap();
+    // What nobody asks for.
+    client
+        .push_blob(repository, &Bytes::new(&b"other"[..]), &[])
+        .unwrap();
+}
+
+fn from_a_registry(folder: &Path, layers: &[Value]) {
+    let Some(server) = Debian::start() else {
+        return;
+    };
+    let name = format!("{}/strata/small:v1", server.host());
+    push(&folder.join("lower"), &name.parse().unwrap());
+    fs::write(folder.join("registry.toml"), upper(&name)).unwrap();
+    must(&run(folder, &["lock", "./registry.toml"]));
+    // All but the manifest is in the store: neither config nor layers are asked for.
+    let blobs = || {
+        let log = server.log();
+        let gets = log
+            .lines()
+            .filter(|line| line.contains("\"GET /v2/strata/small/blobs/"));
+        gets.count()
+    };
+    let built = image(folder, "./registry.lock", "from-registry");
+    assert_eq!(blobs(), 0);
+    let found = manifest(&folder.join("from-registry"));
+    assert_eq!(found["layers"].as_array().unwrap(), layers);
+    assert_eq!(
+        found["annotations"]["org.opencontainers.image.base.name"],
+        name
+    );
+
+    // A store that has nothing but the packages: the layers come out of the registry, once.
+    let elsewhere = |out: &str, more: &[&str]| {
+        let store = folder.join("elsewhere");
+        if !store.exists() {
+            fs::create_dir(&store).unwrap();
+            let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("small-edition-store");
+            let mut copy = Command::new("cp");
+            copy.arg("-al").arg(shared.join("downloads")).arg(&store);
+            assert!(copy.status().unwrap().success());
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(["image", "./registry.lock", "--json", "--out", out]);
+        command
+            .args(more)
+            .arg("--store")
+            .arg(store)
+            .current_dir(folder);
+        command.output().unwrap()
+    };
+    let again = parse(must(&elsewhere("one", &[])).as_bytes());
+    assert_eq!(again["digest"], built["digest"]);
+    // The layers below and the config.
+    assert_eq!(blobs(), layers.len());
+    drop(server);
+    let again = parse(must(&elsewhere("two", &["--offline"])).as_bytes());
+    assert_eq!(again["digest"], built["digest"]);
+}
