@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 use assembler::Download;
 use indicatif::HumanBytes;
 use oci_image::{Access, Below};
@@ -125,8 +125,7 @@ fn image(name: &str, args: &Args, registries: &Registries) -> Result<Vec<Downloa
         let pinned = oci_image::pin(&place, &args.platform, &access)?;
         Below::load(&pinned, &args.platform, &access)
     };
-    let image = read().with_context(|| {
-        format!("{name:?} is no edition here, and no image could be read there")
-    })?;
+    let image =
+        read().map_err(|error| anyhow!("{name:?} is no edition here, and as an image: {error}"))?;
     Ok(assembler::downloads(&image))
 }

@@ -19,6 +19,8 @@ use crate::{
 
 /// The registry that engines mean when a name has none.
 const DOCKER: &str = "docker.io";
+/// What the names of OCI's pre-defined annotations begin with.
+const ANNOTATIONS: &str = "org.opencontainers.image.";
 const MANIFEST: &str = "the manifest";
 const INDEX: &str = "the index";
 
@@ -155,7 +157,7 @@ impl Image {
                 &self.config_digest,
             )?)
             .layers(layers.collect::<Result<Vec<_>>>()?);
-        let mut annotations = HashMap::new();
+        let mut annotations = self.labels()?;
         annotations.extend(self.meta.below.iter().flat_map(|below| config::base(below)));
         if !self.meta.debian.is_empty() {
             annotations.insert(DEBIAN.to_owned(), self.meta.debian.clone());
@@ -168,6 +170,29 @@ impl Image {
             source,
         })?;
         manifest_json(&manifest)
+    }
+
+    /// The config's labels that are OCI's pre-defined annotations too: registries show a manifest's
+    /// annotations and do not look into configs.
+    fn labels(&self) -> Result<HashMap<String, String>> {
+        #[derive(Default, serde::Deserialize)]
+        struct Config {
+            #[serde(default)]
+            config: Inner,
+        }
+        #[derive(Default, serde::Deserialize)]
+        struct Inner {
+            #[serde(default, rename = "Labels")]
+            labels: HashMap<String, String>,
+        }
+        let config: Config =
+            serde_json::from_slice(&self.config).map_err(|source| Error::Json {
+                document: "the config",
+                source,
+            })?;
+        let mut labels = config.config.labels;
+        labels.retain(|name, _| name.starts_with(ANNOTATIONS));
+        Ok(labels)
     }
 
     /// What the answer stands under whether its parts hide each other's files.
