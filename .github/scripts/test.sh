@@ -25,7 +25,7 @@ fail() {
     echo "failed: $*" >&2
     exit 1
 }
-# An exit code, and a text in what was said.
+# Whether something was said, and whether something is not in a file.
 says() { grep -qF -- "$1" "$work/log" || fail "not said: $1"; }
 silent() { if grep -qF -- "$1" "$2"; then fail "in $2: $1"; fi; }
 
@@ -179,7 +179,7 @@ branch() { git --git-dir "$work/origin" rev-parse --verify --quiet refs/heads/up
 
 run
 says "nothing changed: no pull request"
-[ ! -s "$STATE/gh" ] && [ -z "$(branch)" ] || fail "something was done"
+if [ -s "$STATE/gh" ] || [ -n "$(branch)" ]; then fail "something was done"; fi
 ok "update: nothing new, nothing done"
 
 second=$(comfyui 0.3.65 1.28.1)
@@ -204,14 +204,16 @@ ok "update: a newer commit becomes a pull request with what the lock says"
 before=$(branch)
 run
 says "pull request 7 says that already"
-[ "$(branch)" = "$before" ] && ! grep -q '^pr create\|^api' "$STATE/gh" || fail "something was done"
+[ "$(branch)" = "$before" ] || fail "the branch was pushed"
+if grep -q '^pr create\|^api' "$STATE/gh"; then fail "something was done"; fi
 ok "update: the same again leaves the pull request alone"
 
 third=$(comfyui 0.3.66 1.28.1)
 run
 says "pull request 7 is renewed"
 grep -qx "title ComfyUI 0.3.66 (${third:0:10})" "$STATE/pull.open" || fail "the title"
-[ "$(branch)" = "$(git rev-parse HEAD)" ] && [ "$(branch)" != "$before" ] || fail "the branch was not renewed"
+[ "$(branch)" = "$(git rev-parse HEAD)" ] || fail "the branch was not pushed"
+[ "$(branch)" != "$before" ] || fail "the branch was not renewed"
 [ "$(git rev-list --count origin/main..HEAD)" = 1 ] || fail "more than one commit"
 ok "update: something newer renews the one pull request"
 
@@ -269,7 +271,7 @@ RUNNER_ENVIRONMENT=github-hosted RESTRICTION=$work/restriction SUBUID=$work/none
     .github/scripts/prepare.sh 1000000 >"$work/log" 2>&1
 grep -q 'apt-get install .*uidmap' "$STATE/sudo" || fail "uidmap is not installed"
 grep -qx 'sysctl --quiet --write kernel.apparmor_restrict_unprivileged_userns=0' "$STATE/sudo" || fail "no sysctl"
-grep -q '^usermod --add-subuids' "$STATE/sudo" && grep -q '^usermod --add-subgids' "$STATE/sudo" || fail "no sub-ids"
+[ "$(grep -c '^usermod --add-sub[ug]ids 1000000-1065535 ' "$STATE/sudo")" = 2 ] || fail "no sub-ids"
 grep -q '^rm -rf /usr/local/lib/android' "$STATE/sudo" || fail "no room is made"
 grep -qx 'STRATA_DEBIAN_MIRROR=http://mirror.test/debian' "$work/env" || fail "no mirror"
 grep -qx 'rust=1.95.0' "$work/output" || fail "no version"
