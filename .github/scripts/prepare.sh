@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Makes a runner with Ubuntu fit for Strata: programs, user namespaces with sub-ids, and where Debian
-# packages come from. `prepare.sh 40` also makes room, if less than 40 GB are free.
+# packages come from. `prepare.sh 40 skopeo` also makes room, if less than 40 GB are free, and installs skopeo.
 # Output for later steps: `rust`, the compiler's version; and STRATA_DEBIAN_MIRROR in their environment.
 set -euo pipefail
 
 missing=()
-for package in gcc libc6-dev git python3-pip shellcheck uidmap; do
+for package in gcc libc6-dev git python3-pip uidmap "${@:2}"; do
     dpkg-query --show --showformat '${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed$' ||
         missing+=("$package")
 done

@@ -239,13 +239,22 @@ git diff --quiet origin/main -- editions/slim.toml editions/slim.lock || fail "s
 ok "update: an edition that cannot be locked is told of and left as it was"
 rm "$STATE/broken"
 
+git -C "$comfyui" tag --annotate --message 0.3.66 v0.3.66 "$third"
+COMFYUI_REF=v0.3.66 run
+grep -q "^commit = \"$third\"" editions/slim.toml || fail "not the tag's commit"
+if COMFYUI_REF=v9 run; then fail "a tag that is not there passes"; fi
+says "has no v9"
+ok "update: a tag in place of the newest commit"
+
 # -- publish.sh -------------------------------------------------------------------------------------
 
 export GITHUB_STEP_SUMMARY=$work/summary GITHUB_REPOSITORY_OWNER=Someone GITHUB_ACTOR=somebody
 : >"$STATE/cargo"
 REGISTRY_TOKEN=token .github/scripts/publish.sh slim >"$work/log" 2>&1
 today=$(date --utc +%F)
-grep -qx "xtask push ghcr.io/someone/comfyui-slim:$today slim --tag latest --locked --cache-from ghcr.io/someone/comfyui-cache --cache-to ghcr.io/someone/comfyui-cache --username somebody --password-stdin" "$STATE/cargo" ||
+at=ghcr.io/someone/comfyui
+wanted="xtask push $at-slim:$today slim --tag latest --locked --cache-from $at-cache --cache-to $at-cache"
+grep -qx "$wanted --username somebody --password-stdin" "$STATE/cargo" ||
     fail "$(cat "$STATE/cargo")"
 grep -q "ghcr.io/someone/comfyui-slim@sha256:0000" "$work/summary" || fail "no digest in the summary"
 says "::warning::the cache cannot be used"
@@ -268,8 +277,8 @@ echo 1 >"$work/restriction"
 export GITHUB_ENV=$work/env GITHUB_OUTPUT=$work/output
 : >"$STATE/sudo"
 RUNNER_ENVIRONMENT=github-hosted RESTRICTION=$work/restriction SUBUID=$work/none SUBGID=$work/none \
-    .github/scripts/prepare.sh 1000000 >"$work/log" 2>&1
-grep -q 'apt-get install .*uidmap' "$STATE/sudo" || fail "uidmap is not installed"
+    .github/scripts/prepare.sh 1000000 skopeo >"$work/log" 2>&1
+grep -q 'apt-get install .* uidmap skopeo$' "$STATE/sudo" || fail "uidmap is not installed"
 grep -qx 'sysctl --quiet --write kernel.apparmor_restrict_unprivileged_userns=0' "$STATE/sudo" || fail "no sysctl"
 [ "$(grep -c '^usermod --add-sub[ug]ids 1000000-1065535 ' "$STATE/sudo")" = 2 ] || fail "no sub-ids"
 grep -q '^rm -rf /usr/local/lib/android' "$STATE/sudo" || fail "no room is made"

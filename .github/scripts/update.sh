@@ -92,7 +92,8 @@ move() {
     local edition=$1 file=editions/$1.toml url old name operator wants has before
     url=$(value_in "$file" git) old=$(value_in "$file" commit) before=$(value_in "$file" version)
     [ -n "$old" ] || return 0
-    commit=$(git ls-remote "$url" "$ref" | awk 'NR == 1 { print $1 }')
+    # An annotated tag is listed by itself, then (^{}) by its commit.
+    commit=$(git ls-remote "$url" "$ref" "$ref^{}" | awk 'NR == 1 || /\^\{\}$/ { at = $1 } END { print at }')
     [[ $commit =~ ^[0-9a-f]{40}$ ]] || { echo "$url has no $ref" >&2; exit 1; }
     git init --quiet --bare "$work/comfyui"
     git -C "$work/comfyui" fetch --quiet --depth=1 "$url" "$commit"
@@ -110,7 +111,8 @@ move() {
         esac
     done < <(wanted "$commit")
     title="ComfyUI ${version:-at} (${commit:0:10})"
-    moved="ComfyUI ${before:+$before }${old:0:10} → ${version:+$version }${commit:0:10}: ${url%.git}/compare/$old...$commit"
+    moved="ComfyUI ${before:+$before }${old:0:10} → ${version:+$version }${commit:0:10}:"
+    moved+=" ${url%.git}/compare/$old...$commit"
 }
 
 # What the new commit asks for and the lock does not have; `lock` knows the edition's lines alone.
