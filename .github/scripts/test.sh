@@ -169,7 +169,8 @@ run() {
     : >"$STATE/gh"
     git switch --quiet --force-create main origin/main
     {
-        .github/scripts/update.sh "$work/text" starter slim megapak unlocked
+        # Joined, since in a condition nothing else would end this.
+        .github/scripts/update.sh "$work/text" starter slim megapak unlocked &&
         .github/scripts/pull-request.sh "$work/text"
     } >"$work/log" 2>&1
 }
