@@ -153,7 +153,9 @@ pub fn then<T>(
         };
         match poisoned(&error) {
             Some(key) if distrusted.insert(key) => {
-                timings.warn(&format!("{error}; it is not taken, and made here"));
+                let told = error.to_string();
+                let what = told.split("\nhint:").next().unwrap_or(&told);
+                timings.warn(&format!("{what}; it is not taken, and made here"));
                 caches.distrust(&key);
             }
             _ => return Err(error),
