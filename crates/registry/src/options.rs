@@ -65,7 +65,7 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            tries: 6,
+            tries: 8,
             wait: Duration::from_millis(500),
             longest: Duration::from_secs(30),
             obeyed: Duration::from_secs(300),
@@ -94,7 +94,8 @@ impl Login {
         }
     }
 
-    /// The login in `STRATA_REGISTRY_USERNAME` and `STRATA_REGISTRY_PASSWORD`, if both are set.
+    /// The login in `STRATA_REGISTRY_USERNAME` and `STRATA_REGISTRY_PASSWORD`, if both are set. Whose
+    /// it is, the caller knows: [`Credentials::with_login`].
     ///
     /// # Errors
     /// [`Error::HalfCredentials`]: one of them is missing.

@@ -86,17 +86,25 @@ impl<'a> Uploading<'a> {
                 doing: self.doing,
                 fresh: self.way.fresh,
             };
-            let upload = match begun.take() {
+            let mut upload = match begun.take() {
                 Some(upload) => upload,
                 None => session.begin()?,
             };
             let end = if small || self.way.whole {
-                self.in_one(&session, &upload)?
+                self.in_one(&session, &upload)
             } else {
-                self.in_parts(&session, upload)?
+                self.in_parts(&session, &mut upload)
             };
-            let End::Lost(why) = end else {
-                return Ok(self.bytes);
+            let why = match end {
+                Ok(End::Done) => return Ok(self.bytes),
+                Ok(End::Lost(why)) => why,
+                Err(error) => {
+                    // The registry can hear it, and need not keep what came so far.
+                    if !matches!(error, Error::Unreachable { .. } | Error::Stopped(_)) {
+                        self.client.cancel(self.repository, &upload, self.doing);
+                    }
+                    return Err(error);
+                }
             };
             small = false;
             self.lost += 1;
@@ -134,18 +142,18 @@ impl<'a> Uploading<'a> {
     }
 
     /// One PATCH after another, and a PUT without a body.
-    fn in_parts(&mut self, session: &Session<'_>, mut upload: Upload) -> Result<End> {
+    fn in_parts(&mut self, session: &Session<'_>, upload: &mut Upload) -> Result<End> {
         let size = self.blob.size();
         let mut offset = 0;
         while offset < size {
             let least = upload.least.max(1);
             let length = self.way.chunk.unwrap_or(size).max(least).min(size - offset);
             let part = self.part(offset, length);
-            let sent = session.patch(&upload, offset, length == size, &part);
+            let sent = session.patch(upload, offset, length == size, &part);
             self.count(&part)?;
             let (failure, broke) = match sent {
                 Ok(answer) if answer.is_success() => {
-                    session.moved(&mut upload, &answer)?;
+                    session.moved(upload, &answer)?;
                     let end = offset + length;
                     let range = answer.header(ureq::http::header::RANGE);
                     // One that says nothing, or nonsense, took what it was sent: the digest tells.
@@ -171,6 +179,10 @@ impl<'a> Uploading<'a> {
                         let known = ["BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN"];
                         let forgot = known.iter().any(|code| said::has_code(&body, code));
                         self.way.whole = !forgot;
+                        if self.way.whole {
+                            let (client, repository) = (self.client, self.repository);
+                            client.cancel(repository, upload, self.doing);
+                        }
                         let said = said::said(&body);
                         let failure = Failure::Busy {
                             status,
@@ -187,11 +199,11 @@ impl<'a> Uploading<'a> {
             };
             let out_of_range = matches!(failure, Failure::Busy { status: 416, .. });
             let why = self.pause(failure)?;
-            match session.status(&mut upload)? {
+            match session.status(upload)? {
                 Some(found) if out_of_range && found == offset => {
                     // It has what we think it has, and still does not want what follows.
                     self.way.whole = true;
-                    self.client.cancel(self.repository, &upload, self.doing);
+                    self.client.cancel(self.repository, upload, self.doing);
                     return Ok(End::Lost(why));
                 }
                 Some(found) if found <= size => {
@@ -212,10 +224,10 @@ impl<'a> Uploading<'a> {
     }
 
     /// The PUT without a body.
-    fn close(&mut self, session: &Session<'_>, mut upload: Upload) -> Result<End> {
+    fn close(&mut self, session: &Session<'_>, upload: &mut Upload) -> Result<End> {
         let (digest, size) = (self.blob.digest(), self.blob.size());
         loop {
-            let why = match session.put(&upload, &digest, Send::Bytes(&[])) {
+            let why = match session.put(upload, &digest, Send::Bytes(&[])) {
                 Ok(answer) if answer.is_success() => return self.stored(&answer),
                 Ok(answer) if matches!(answer.status, 400 | 404 | 416) => {
                     let failure = self.doubted(answer)?;
@@ -227,7 +239,7 @@ impl<'a> Uploading<'a> {
             if self.client.has_blob(self.repository, &digest, self.doing)? {
                 return Ok(End::Done);
             }
-            match session.status(&mut upload)? {
+            match session.status(upload)? {
                 Some(found) if found == size => {}
                 _ => return Ok(End::Lost(why)),
             }

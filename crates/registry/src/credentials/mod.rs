@@ -15,7 +15,8 @@ use file::File;
 /// Where a client's credentials come from.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    login: Option<Login>,
+    /// By registry; without one, for every registry.
+    logins: Vec<(Option<String>, Login)>,
     files: Vec<PathBuf>,
 }
 
@@ -30,18 +31,26 @@ impl Credentials {
     /// No credentials at all.
     pub fn none() -> Self {
         Self {
-            login: None,
+            logins: Vec::new(),
             files: Vec::new(),
         }
     }
 
-    /// This login, for every registry that the client talks to: it is the caller's who names one
-    /// registry.
+    /// This login, for every registry that the client talks to. Where there may be several, such as
+    /// one for a cache, [`Credentials::with_login`] says which one it is meant for.
     pub fn login(login: Login) -> Self {
         Self {
-            login: Some(login),
+            logins: vec![(None, login)],
             files: Vec::new(),
         }
+    }
+
+    /// The same, and before all else this login for this registry (see
+    /// [`Repository::registry`]), and for no other.
+    #[must_use]
+    pub fn with_login(mut self, registry: &str, login: Login) -> Self {
+        self.logins.insert(0, (Some(registry.to_owned()), login));
+        self
     }
 
     /// The files of Docker and Podman, in the order in which they are asked:
@@ -74,14 +83,20 @@ impl Credentials {
     /// there are passed over.
     pub fn files(files: impl IntoIterator<Item = PathBuf>) -> Self {
         Self {
-            login: None,
+            logins: Vec::new(),
             files: files.into_iter().collect(),
         }
     }
 
     /// The credentials for a repository.
     pub(crate) fn find(&self, repository: &Repository) -> Result<Option<Found>> {
-        if let Some(login) = &self.login {
+        let mut logins = self.logins.iter();
+        let fits = |registry: &Option<String>| {
+            registry
+                .as_ref()
+                .is_none_or(|registry| registry == repository.registry())
+        };
+        if let Some((_, login)) = logins.find(|(registry, _)| fits(registry)) {
             return Ok(Some(Found {
                 secret: Secret::Login(login.clone()),
                 place: "the caller".to_owned(),
@@ -164,6 +179,18 @@ mod tests {
             ["/d/config.json", "/f", "/h/.config/containers/auth.json"]
         );
         assert!(set(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_login_is_for_one_registry() {
+        let both = Credentials::none().with_login("a.test", Login::new("me", "x"));
+        let user = |text: &str| {
+            let found = both.find(&text.parse().unwrap()).unwrap();
+            found.map(|found| found.user().to_owned())
+        };
+        assert_eq!(user("a.test/b").as_deref(), Some("me"));
+        assert_eq!(user("a.test:443/b"), None);
+        assert_eq!(user("b.test/b"), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use ureq::http::{Method, header};
 use url::Url;
 
 use super::{
-    Answer, Ask, Failure, Host, Send,
+    Answer, Ask, Failure, Host, Line, Send,
     call::{busy, place},
     host::{Access, Refused},
 };
@@ -120,7 +120,9 @@ impl Client {
                 problem,
             })
         })?;
-        let scopes: Vec<&str> = ask.scopes.iter().map(|scope| scope.as_str()).collect();
+        let more = access.more.get(&ask.scopes).cloned();
+        let own = ask.scopes.iter().map(|scope| scope.as_str());
+        let scopes: Vec<&str> = own.chain(more.as_deref()).collect();
         let wanted = TokenRequest::new(
             &realm_url,
             service,
@@ -142,7 +144,7 @@ impl Client {
             }
         };
         let asked = Instant::now();
-        let answer = self.raw(&method, &wanted.url, headers, send, false)?;
+        let answer = self.raw(&method, &wanted.url, headers, send, Line::default())?;
         match answer.status {
             200..=299 => {
                 let bytes = answer
@@ -154,13 +156,16 @@ impl Client {
             408 | 425 | 429 | 500 | 502 | 503 | 504 => Err(busy(answer)),
             // OAuth2 says 400 to a refresh token that is no good.
             400 | 401 | 403 => Err(Failure::Final(match secret {
+                // The user is known, and may not do this.
+                Some((_, refused)) if answer.status == 403 => Error::Denied {
+                    doing: ask.doing.to_owned(),
+                    who: format!("user {:?}", refused.user),
+                    said: answer.said(),
+                },
                 Some((_, mut refused)) => {
-                    let status = answer.status;
                     refused.said = answer.said();
                     let error = refused.error(&host.registry);
-                    if status != 403 {
-                        access.refused = Some(refused);
-                    }
+                    access.refused = Some(refused);
                     error
                 }
                 None => Error::NoCredentials {
@@ -223,6 +228,13 @@ impl Client {
                     said,
                 },
             }));
+        }
+        if let Challenge::Bearer {
+            scope: Some(scope), ..
+        } = &challenge
+            && !ask.scopes.iter().any(|own| own.as_str() == scope)
+        {
+            access.more.insert(ask.scopes.clone(), scope.clone());
         }
         access.challenge = Some(challenge);
         Ok(())

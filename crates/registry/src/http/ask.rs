@@ -39,6 +39,16 @@ pub(crate) enum Send<'a> {
     Stream(&'a Stream<'a>),
 }
 
+impl Send<'_> {
+    /// Sends the body at once from now on; whether that is a change.
+    pub(crate) fn expect_nothing(&self) -> bool {
+        match self {
+            Self::Stream(stream) => stream.expect.replace(false),
+            Self::Nothing | Self::Bytes(_) => false,
+        }
+    }
+}
+
 /// A part of a blob as a body that is read while it is sent. It can be opened again where a request
 /// is repeated.
 pub(crate) struct Stream<'a> {
@@ -50,6 +60,8 @@ pub(crate) struct Stream<'a> {
     taken: Cell<u64>,
     /// Why it could not be read on.
     failed: RefCell<Option<io::Error>>,
+    /// Whether the registry may be asked before it is sent.
+    expect: Cell<bool>,
 }
 
 /// Tells a listener how far a blob got, whatever is sent twice.
@@ -90,7 +102,13 @@ impl<'a> Stream<'a> {
             telling,
             taken: Cell::new(0),
             failed: RefCell::new(None),
+            expect: Cell::new(true),
         }
+    }
+
+    /// Whether the registry may be asked before it is sent.
+    pub(crate) fn may_expect(&self) -> bool {
+        self.expect.get()
     }
 
     /// How much was handed to the connection the last time; not all of it need have arrived.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use ureq::http::{Method, header};
 use url::Url;
 
-use super::{Answer, Ask, Host};
+use super::{Answer, Ask, Host, Line};
 use crate::{
     Client, Error, Result,
     auth::safe,
@@ -155,10 +155,16 @@ impl Client {
             {
                 headers.push((header::AUTHORIZATION, value.to_owned()));
             }
-            let answer = self.raw(&ask.method, &url, headers, ask.send, ask.fresh)?;
+            let line = Line {
+                fresh: ask.fresh,
+                within: None,
+            };
+            let answer = self.raw(&ask.method, &url, headers, ask.send, line)?;
             let reads = matches!(ask.method, Method::GET | Method::HEAD);
             match (answer.status, answer.header(header::LOCATION)) {
                 (301..=303, Some(location)) if reads => url = self.follow(&url, location, ask)?,
+                // RFC 9110, 10.1.1: some server on the way knows no `Expect`.
+                (417, _) if ask.send.expect_nothing() => {}
                 (307 | 308, Some(location)) => url = self.follow(&url, location, ask)?,
                 _ => return Ok(answer),
             }

@@ -1,9 +1,11 @@
 //! Where a registry is: https, or plain http where that was asked for or the registry is this machine.
 
+use std::time::Duration;
+
 use ureq::http::{Method, header};
 use url::Url;
 
-use super::{Failure, Host, Send};
+use super::{Failure, Host, Line, Send};
 use crate::{
     Client, Error,
     auth::{challenges, safe},
@@ -11,6 +13,8 @@ use crate::{
 
 /// Docker's registry is not at the name that people write.
 const HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
+/// How long https is tried where plain http may be spoken.
+const GUESS: Duration = Duration::from_secs(5);
 /// What Go's servers say to a client that has the scheme wrong.
 const HTTPS_WANTED: &str = "HTTP request to an HTTPS server";
 
@@ -60,7 +64,13 @@ impl Client {
     fn probe(&self, host: &Host, base: &Url) -> Result<(), Failure> {
         let odd = |error: url::ParseError| Failure::Broken(error.to_string());
         let url = base.join("v2/").map_err(odd)?;
-        let answer = self.raw(&Method::GET, &url, Vec::new(), Send::Nothing, false)?;
+        // A server of plain http may wait for the rest of what it cannot make out.
+        let guess = base.scheme() == "https" && safe::is_loopback(base);
+        let line = Line {
+            fresh: false,
+            within: guess.then_some(GUESS),
+        };
+        let answer = self.raw(&Method::GET, &url, Vec::new(), Send::Nothing, line)?;
         match answer.status {
             401 => {
                 let lines = answer.lines(header::WWW_AUTHENTICATE);

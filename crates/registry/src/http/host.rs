@@ -29,6 +29,8 @@ pub(crate) struct Host {
 pub(crate) struct Access {
     pub(crate) challenge: Option<Challenge>,
     pub(crate) tokens: HashMap<Vec<Scope>, Token>,
+    /// Scopes that the registry asked for beside those that we would have thought of.
+    pub(crate) more: HashMap<Vec<Scope>, String>,
     /// Credentials by repository, looked up once.
     pub(crate) found: HashMap<String, Option<Found>>,
     /// Credentials that were refused are not shown again: a registry may lock the account.

@@ -13,3 +13,4 @@ pub(crate) use answer::{Answer, BodyReader};
 pub(crate) use ask::{Ask, Send, Stream, Telling};
 pub(crate) use call::Failure;
 pub(crate) use host::{Host, Learned};
+pub(crate) use raw::Line;

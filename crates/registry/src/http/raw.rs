@@ -9,13 +9,24 @@ use ureq::{
 use url::Url;
 
 use super::{Answer, Failure, Send};
-use crate::{Client, Error};
+use crate::{Client, Error, auth::safe};
 
 /// From this size on, a body is sent only after the registry has agreed to it (RFC 9110, 10.1.1): what
 /// says no before that is heard, and not lost behind a broken connection.
 const EXPECT: u64 = 1 << 20;
-/// How long to wait for an answer to an upload: some registries hash or copy gigabytes before it.
-const UPLOAD: Duration = Duration::from_secs(900);
+/// How long to wait for an answer to a part of a blob: some registries store it elsewhere before it.
+const PART: Duration = Duration::from_secs(300);
+/// How long to wait for an answer to a PUT: some registries hash or copy gigabytes before it.
+const CLOSE: Duration = Duration::from_secs(900);
+
+/// The connection that a request goes over.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Line {
+    /// Nothing went over it before.
+    pub(crate) fresh: bool,
+    /// All has to be done in this time.
+    pub(crate) within: Option<Duration>,
+}
 
 impl Client {
     /// One request to one address, with nothing added and no redirect followed.
@@ -25,7 +36,7 @@ impl Client {
         url: &Url,
         headers: Vec<(HeaderName, String)>,
         send: Send<'_>,
-        fresh: bool,
+        line: Line,
     ) -> Result<Answer, Failure> {
         let inner = &self.inner;
         let mut request = Request::builder()
@@ -35,49 +46,67 @@ impl Client {
         for (name, value) in headers {
             request = request.header(name, value);
         }
+        let run = Run {
+            client: self,
+            method,
+            url,
+            line,
+        };
         let response = match send {
-            Send::Nothing => self.run(request.body(()), false, fresh),
+            Send::Nothing => run.run(request.body(())),
             Send::Bytes(mut all) => {
                 inner.sent.fetch_add(all.len() as u64, Ordering::Relaxed);
                 let request = request.header(header::CONTENT_LENGTH, all.len());
-                let body = SendBody::from_reader(&mut all);
-                self.run(request.body(body), true, fresh)
+                run.run(request.body(SendBody::from_reader(&mut all)))
             }
             Send::Stream(stream) => {
                 request = request.header(header::CONTENT_LENGTH, stream.length);
-                if stream.length >= EXPECT {
+                if stream.length >= EXPECT && stream.may_expect() {
                     request = request.header(header::EXPECT, "100-continue");
                 }
                 let opened = stream.reader(&inner.sent, &inner.options.stop);
                 let mut reader = opened.map_err(|error| Failure::Broken(error.to_string()))?;
-                self.run(
-                    request.body(SendBody::from_reader(&mut reader)),
-                    true,
-                    fresh,
-                )
+                run.run(request.body(SendBody::from_reader(&mut reader)))
             }
         };
         let response = response.map_err(|error| failure(url, error))?;
         let (received, stop) = (inner.received.clone(), inner.options.stop.clone());
         Ok(Answer::new(response, url.clone(), received, stop))
     }
+}
 
+/// What does not depend on the kind of body.
+struct Run<'a> {
+    client: &'a Client,
+    method: &'a Method,
+    url: &'a Url,
+    line: Line,
+}
+
+impl Run<'_> {
     fn run(
         &self,
         request: Result<Request<impl AsSendBody>, ureq::http::Error>,
-        uploads: bool,
-        fresh: bool,
     ) -> Result<Response<Body>, ureq::Error> {
-        let agent = &self.inner.agent;
+        let agent = &self.client.inner.agent;
         let mut config = agent
             .configure_request(request?)
             .max_redirects(0)
             .max_redirects_will_error(false);
-        if uploads {
-            config = config.timeout_per_read(Some(UPLOAD));
+        match *self.method {
+            Method::PATCH => config = config.timeout_per_read(Some(PART)),
+            Method::PUT => config = config.timeout_per_read(Some(CLOSE)),
+            _ => {}
         }
-        if fresh {
+        if self.line.fresh {
             config = config.max_idle_age(Duration::ZERO);
+        }
+        if self.line.within.is_some() {
+            config = config.timeout_global(self.line.within);
+        }
+        if safe::is_loopback(self.url) {
+            // No proxy knows the way to this machine; Docker asks none either.
+            config = config.proxy(None);
         }
         agent.run(config.build())
     }

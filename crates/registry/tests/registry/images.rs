@@ -251,8 +251,6 @@ fn referrers_are_kept_under_a_tag_where_there_is_no_api() {
         "application/spdx+json",
     ] {
         let bytes = referring(kind);
-        let digest = support::noise(0, 0);
-        let _ = digest;
         let own = Bytes::new(bytes.clone()).digest();
         client
             .push_manifest(

@@ -2,8 +2,8 @@
 
 use std::{
     fs,
-    net::{TcpListener, TcpStream},
-    path::PathBuf,
+    net::TcpListener,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -11,7 +11,7 @@ use std::{
 use super::has;
 
 pub struct Debian {
-    child: Child,
+    child: Option<Child>,
     pub port: u16,
     pub folder: tempfile::TempDir,
 }
@@ -31,14 +31,26 @@ impl Debian {
         let path = folder.path().to_owned();
         let more = settings(&path);
         let (tls, more) = more.split_once("---\n").unwrap_or(("", &more));
-        let port = {
+        let mut this = Self {
+            child: None,
+            port: 0,
+            folder,
+        };
+        // Another test may take the port in between.
+        while !this.launch(&path, tls, more) {}
+        Some(this)
+    }
+
+    fn launch(&mut self, path: &Path, tls: &str, more: &str) -> bool {
+        self.port = {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             listener.local_addr().unwrap().port()
         };
         let text = format!(
             "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {}\n  \
-             delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:{port}\n{tls}{more}",
-            path.join("data").display()
+             delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:{}\n{tls}{more}",
+            path.join("data").display(),
+            self.port
         );
         let file = path.join("config.yml");
         fs::write(&file, text).unwrap();
@@ -51,17 +63,21 @@ impl Debian {
             .stderr(log)
             .spawn()
             .unwrap();
-        let this = Self {
-            child,
-            port,
-            folder,
-        };
+        self.child = Some(child);
         let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(20), "{}", this.log());
-            std::thread::sleep(Duration::from_millis(10));
+        loop {
+            assert!(start.elapsed() < Duration::from_secs(30));
+            std::thread::sleep(Duration::from_millis(20));
+            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
+            let log = self.log();
+            if ended.is_some() {
+                assert!(log.contains("address already in use"), "{log}");
+                return false;
+            }
+            if log.contains("listening on") {
+                return true;
+            }
         }
-        Some(this)
     }
 
     pub fn host(&self) -> String {
@@ -85,7 +101,9 @@ impl Debian {
 
 impl Drop for Debian {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }

@@ -3,6 +3,7 @@
 pub mod debian;
 pub mod front;
 pub mod http;
+pub mod spec;
 pub mod tcp;
 pub mod token;
 
@@ -15,7 +16,7 @@ use strata_registry::{
 /// Short waits: a test has no patience.
 pub fn patience() -> Patience {
     Patience {
-        tries: 6,
+        tries: 8,
         wait: Duration::from_millis(5),
         longest: Duration::from_millis(40),
         obeyed: Duration::from_secs(3),
