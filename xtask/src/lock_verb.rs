@@ -71,8 +71,11 @@ pub fn run(args: &Args) -> Result<()> {
         let lock = Lock::read(&path.with_extension("lock"))?;
         for name in names {
             let sources = lock.sources.iter().map(|source| &source.name);
-            if name == resolve::FROM && lock.from.is_some() {
-                continue;
+            if name == resolve::FROM {
+                match &lock.from {
+                    Some(_) => continue,
+                    None => bail!("the lock stands on no image; `from` in the edition names one"),
+                }
             }
             if !sources
                 .chain(lock.git.iter().map(|git| &git.name))

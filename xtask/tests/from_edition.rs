@@ -17,10 +17,11 @@ use std::{
 };
 
 use debian::Debian;
-use lock::{Lock, Sha256};
-use oci_image::Client;
+use lock::{LayerName, Lock, Sha256};
+use oci_image::{Client, DEBIAN, KIND, PACKAGES, PART, TARS, packages_text};
 use registry::{Bytes, File, Reference, media_type};
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::Digest as _;
 use small::{EDITION, errors, lock, run};
 
 /// Whether a program is there.
@@ -246,4 +247,98 @@ fn from_a_registry(folder: &Path, layers: &[Value]) {
     drop(server);
     let again = parse(must(&elsewhere("two", &["--offline"])).as_bytes());
     assert_eq!(again["digest"], built["digest"]);
+}
+
+/// A layout that says that it has an edition's image, as far as one can without building it: its layers are
+/// named, and are not there.
+fn named_image(lock: &Lock, layout: &Path) {
+    let sha256 = |bytes: &[u8]| Sha256(sha2::Sha256::digest(bytes).into());
+    let mut layers = Vec::new();
+    for layer in assembler::layers(lock, LayerName::Runtime).unwrap() {
+        for plan in layer.plans().unwrap().unwrap() {
+            let mut annotations = json!({
+                PART: format!("{}: {}", layer.name(), plan.name()), TARS: plan.tars().to_string(),
+            });
+            if let Some(first) = plan.packages().first() {
+                let packages = plan.packages().iter();
+                let packages = packages.map(|one| (one.name.as_str(), one.version.as_str()));
+                annotations[KIND] = first.kind.as_str().into();
+                annotations[PACKAGES] = packages_text(packages).into();
+            }
+            layers.push(json!({
+                "mediaType": "application/vnd.oci.image.layer.v1.tar+zstd", "size": 1000,
+                "digest": sha256(plan.tars().as_bytes()).to_oci(), "annotations": annotations,
+            }));
+        }
+    }
+    fs::create_dir_all(layout.join("blobs/sha256")).unwrap();
+    let add = |document: &Value, media_type: &str| {
+        let bytes = serde_json::to_vec(document).unwrap();
+        let digest = sha256(&bytes);
+        fs::write(layout.join("blobs/sha256").join(digest.to_string()), &bytes).unwrap();
+        json!({"mediaType": media_type, "digest": digest.to_oci(), "size": bytes.len()})
+    };
+    let diff_ids: Vec<&Value> = layers.iter().map(|layer| &layer["digest"]).collect();
+    let config = json!({
+        "os": "linux", "architecture": "amd64", "created": lock.created,
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+    });
+    let config = add(&config, "application/vnd.oci.image.config.v1+json");
+    let debian = format!("{} {}", lock.debian.suite, lock.debian.date);
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": media_type::MANIFEST, "config": config, "layers": layers,
+        "annotations": { DEBIAN: debian },
+    });
+    let manifest = add(&manifest, media_type::MANIFEST);
+    let index = json!({"schemaVersion": 2, "manifests": [manifest]});
+    fs::write(layout.join("index.json"), index.to_string()).unwrap();
+}
+
+/// The example of docs/editions.md at its real size: from no lock at all, one package and one part more.
+#[test]
+fn the_example_adds_one_part_to_starter() {
+    let folder = tempfile::tempdir().unwrap();
+    let starter = Lock::starter().unwrap();
+    let editions = folder.path().join("editions");
+    fs::create_dir(&editions).unwrap();
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../editions");
+    for name in ["starter.toml", "on-top.toml"] {
+        fs::copy(repository.join(name), editions.join(name)).unwrap();
+    }
+    named_image(&starter, &folder.path().join("dist/starter"));
+    let output = run(folder.path(), &["lock", "editions/on-top.toml", "--json"]);
+    if !output.status.success() {
+        let said = errors(&output);
+        let unreachable = ["cannot fetch", "Failed to fetch", "error sending request"];
+        assert!(
+            unreachable.iter().any(|words| said.contains(words)),
+            "{said}"
+        );
+        eprintln!("skipped: the registries are not reachable: {said}");
+        return;
+    }
+    let lock = Lock::read(&editions.join("on-top.lock")).unwrap();
+    assert_eq!(lock.debs, starter.debs);
+    assert_eq!(lock.debian.date, starter.debian.date);
+    let new: Vec<_> = lock
+        .wheels
+        .iter()
+        .filter(|one| !starter.wheels.contains(one))
+        .collect();
+    let names: Vec<&str> = new.iter().map(|wheel| wheel.name.as_str()).collect();
+    assert_eq!(
+        (names, lock.wheels.len()),
+        (vec!["qrcode"], starter.wheels.len() + 1)
+    );
+    let told = parse(&output.stdout);
+    let parts = told["parts"].as_array().unwrap().iter();
+    let built: Vec<&Value> = parts.filter(|part| part["in_store"] == false).collect();
+    assert_eq!(built.len(), 1, "{built:?}");
+    assert!(
+        built[0]["name"]
+            .as_str()
+            .unwrap()
+            .starts_with("deps packages "),
+        "{built:?}"
+    );
 }
