@@ -10,6 +10,7 @@ mod figures;
 mod floor;
 mod made_wheel;
 mod plot;
+mod pushing;
 mod scale;
 mod starter;
 mod wheels;
@@ -24,7 +25,7 @@ use figures::Figures;
 /// Measures builds, beside other tools and beside what this machine could do at best.
 ///
 /// Every comparison runs both sides in turns and takes medians; ratios count, seconds depend on the
-/// machine. Tools that are not installed (mmdebstrap, buildah) are said to be missing and passed over.
+/// machine. Tools that are not installed (mmdebstrap, buildah, docker-registry, skopeo) are said to be missing and passed over.
 /// Needs about 40 GB of disk for all of it. Standard output is the table, in Markdown.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -34,6 +35,7 @@ use figures::Figures;
                   again     nothing changed, one small package changed\n  \
                   scale     layers of several sizes, wheels of several numbers, 1 thread and all\n  \
                   fetching  from an empty store, beside downloading alone and building alone\n  \
+                  push      into a registry on loopback, beside skopeo\n  \
                   buildah   the whole image beside a Containerfile\n\n\
                   Examples:\n  cargo xtask bench --only debian,wheels\n  cargo xtask bench --rounds 5"
 )]
@@ -61,13 +63,14 @@ pub struct Args {
 
 type Bench = fn(&Bed, &mut Figures) -> Result<()>;
 
-const BENCHES: [(&str, Bench); 7] = [
+const BENCHES: [(&str, Bench); 8] = [
     ("starter", starter::run),
     ("debian", debian::run),
     ("wheels", wheels::run),
     ("again", again::run),
     ("scale", scale::run),
     ("fetching", fetching::run),
+    ("push", pushing::run),
     ("buildah", buildah::run),
 ];
 
