@@ -21,22 +21,6 @@ use crate::support::{
     has, login, noise, options, repository, run, token,
 };
 
-/// A registry that wants `me` and `right`.
-fn guarded() -> Option<Debian> {
-    if !has("htpasswd") {
-        return None;
-    }
-    Debian::with(|folder| {
-        let line = run("htpasswd", &["-Bbn", "me", "right"]);
-        let file = folder.join("htpasswd");
-        fs::write(&file, line).unwrap();
-        format!(
-            "auth:\n  htpasswd:\n    realm: tests\n    path: {}\n",
-            file.display()
-        )
-    })
-}
-
 fn with_files(files: &[&Path]) -> Client {
     let files = files.iter().map(|file| file.to_path_buf());
     Client::new(Options {
@@ -52,14 +36,18 @@ fn push(client: &Client, registry: &str, name: &str) -> strata_registry::Result<
 
 #[test]
 fn basic() {
-    let Some(registry) = guarded() else { return };
+    let Some(registry) = Debian::guarded() else {
+        return;
+    };
     let pushed = push(&login("me", "right"), &registry.host(), "a").unwrap();
     assert!(matches!(pushed, Pushed::Uploaded { .. }));
 }
 
 #[test]
 fn a_wrong_password_is_one_clear_error() {
-    let Some(registry) = guarded() else { return };
+    let Some(registry) = Debian::guarded() else {
+        return;
+    };
     let client = login("me", "hunter2");
     let error = push(&client, &registry.host(), "a").unwrap_err();
     assert!(matches!(error, Error::WrongCredentials { .. }), "{error:?}");
@@ -83,7 +71,9 @@ fn a_wrong_password_is_one_clear_error() {
 
 #[test]
 fn no_credentials() {
-    let Some(registry) = guarded() else { return };
+    let Some(registry) = Debian::guarded() else {
+        return;
+    };
     let error = push(&client(), &registry.host(), "a").unwrap_err();
     let text = error.to_string();
     assert!(matches!(error, Error::NoCredentials { .. }), "{error:?}");
@@ -95,7 +85,9 @@ fn no_credentials() {
 
 #[test]
 fn credentials_in_files() {
-    let Some(registry) = guarded() else { return };
+    let Some(registry) = Debian::guarded() else {
+        return;
+    };
     let folder = registry.folder.path();
     let auth = |pair: &str| format!(r#"{{"auth":"{}"}}"#, STANDARD.encode(pair));
     let docker = folder.join("docker.json");
@@ -124,7 +116,9 @@ fn credentials_in_files() {
 
 #[test]
 fn a_helper_program() {
-    let Some(registry) = guarded() else { return };
+    let Some(registry) = Debian::guarded() else {
+        return;
+    };
     let folder = registry.folder.path();
     let script = |name: &str, text: &str| {
         let path = folder.join(format!("docker-credential-{name}"));

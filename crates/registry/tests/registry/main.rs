@@ -9,5 +9,7 @@ mod faults;
 mod images;
 mod limits;
 mod resume;
+#[path = "../servers/mod.rs"]
+mod servers;
 mod support;
 mod tls;
