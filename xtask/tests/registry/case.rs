@@ -130,6 +130,7 @@ impl Case {
         let output = self.image(&self.store, &["--cache-to", &cache]);
         self.is_right(&output);
         assert!(!warns(&output), "{}", errors(&output));
+        fs::remove_dir_all(self.layout()).unwrap();
         cache
     }
 

@@ -143,7 +143,7 @@ fn each_way_to_give_credentials() {
     answer("right");
     case.is_right(&helped());
     answer(WRONG);
-    is_refused(&helped(), &["user \"me\"", "docker-credential-here"]);
+    is_refused(&helped(), &["user \"me\"", &config_text]);
 }
 
 /// A proxy that only listens, before the registry.
