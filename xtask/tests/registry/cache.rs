@@ -1,7 +1,11 @@
 //! A cache in a registry: a machine with nothing makes the image's digest by it, moving little; brings what
 //! is wanted; and pushes beside it without sending anything.
 
-use std::{fs, path::Path, process::Output};
+use std::{
+    fs,
+    path::Path,
+    process::{Output, Stdio},
+};
 
 use serde_json::Value;
 
@@ -130,6 +134,44 @@ fn a_change_on_top_of_a_cache() {
         .iter()
         .filter(|one| one.method == "GET" && one.path.contains("/blobs/"));
     assert_eq!(blobs.count(), 0, "{requests:?}");
+}
+
+/// Two machines may fill one cache at the same time, from the same image.
+#[test]
+fn two_that_fill_one_cache_at_once() {
+    let Some(case) = Case::start() else { return };
+    let cache = case.at_registry("cache");
+    let start = |layout: &str| {
+        let mut image = case.xtask(&case.store, &["image", "--cache-to", &cache]);
+        image.arg(&case.lock).arg("--out");
+        image.arg(case.folder().join(layout));
+        image.stdout(Stdio::piped()).stderr(Stdio::piped());
+        image.spawn().unwrap()
+    };
+    for image in [start("one"), start("two")] {
+        let output = image.wait_with_output().unwrap();
+        case.is_right(&output);
+        assert!(!warns(&output), "{}", errors(&output));
+    }
+    case.is_right(&case.image(&case.empty_store("empty"), &["--cache-from", &cache]));
+}
+
+/// `layer` writes a layout, so it brings what it takes.
+#[test]
+fn a_layer_alone() {
+    let Some(case) = Case::start() else { return };
+    let cache = case.at_registry("cache");
+    let layer = |store: &Path, option: &str| {
+        let mut layer = case.xtask(store, &["layer", "runtime"]);
+        layer.arg(&case.lock).arg("--out").arg(case.layout());
+        layer.args([option, &cache]).output().unwrap()
+    };
+    case.is_right(&layer(&case.store, "--cache-to"));
+    fs::remove_dir_all(case.layout()).unwrap();
+    let taken = layer(&case.empty_store("empty"), "--cache-from");
+    case.is_right(&taken);
+    assert!(!warns(&taken), "{}", errors(&taken));
+    is_layout_of(&case.layout(), &case.built.digest);
 }
 
 fn all_of(told: &Value, holds: impl Fn(&Value) -> bool) {

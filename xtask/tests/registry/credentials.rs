@@ -11,11 +11,12 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use crate::{
-    case::{Case, client, errors, repository, warns},
+    case::{Case, client, errors, repository, sent, warns},
     servers::{
         debian::Debian,
         front::{Verdict, front},
         http::Server,
+        token,
     },
     small_image::program::failure,
 };
@@ -143,7 +144,50 @@ fn each_way_to_give_credentials() {
     answer("right");
     case.is_right(&helped());
     answer(WRONG);
-    is_refused(&helped(), &["user \"me\"", &config_text]);
+    is_refused(&helped(), &["user \"me\"", "docker-credential-here"]);
+}
+
+/// Tokens in place of passwords: for the image's repository, the cache's, and mounts from one into the other.
+#[test]
+fn tokens() {
+    let Some((registry, server)) = token::registry(300) else {
+        return;
+    };
+    let Some(case) = Case::at(|| Some(registry)) else {
+        return;
+    };
+    let (to, cache) = (case.at_registry("comfyui"), case.at_registry("cache"));
+    let with = |command: &mut Command, password: &str| {
+        command
+            .env("STRATA_REGISTRY_USERNAME", token::USER.0)
+            .env("STRATA_REGISTRY_PASSWORD", password)
+            .output()
+            .unwrap()
+    };
+    let mut fill = case.image_command(&case.store, &["--cache-to", &cache]);
+    let filled = with(&mut fill, token::USER.1);
+    case.is_right(&filled);
+    assert!(!warns(&filled), "{}", errors(&filled));
+    let empty = case.empty_store("empty");
+    let mut push = case.xtask(&empty, &["push", &to, "--cache-from", &cache]);
+    push.arg(&case.lock);
+    let pushed = with(&mut push, token::USER.1);
+    case.is_right(&pushed);
+    is_secret(&pushed);
+    assert!(!warns(&pushed), "{}", errors(&pushed));
+    assert_eq!(sent(&case.requests_since(0)).1, filled_entries(&case) + 2);
+    let asked = server.requests().len();
+    let wrong = with(&mut push_command(&case, &to), WRONG);
+    is_refused(&wrong, &["does not take the credentials of user \"me\""]);
+    assert_eq!(server.requests().len(), asked + 1, "it is shown once");
+}
+
+/// Entries of the cache: one for each recipe, and one for all.
+fn filled_entries(case: &Case) -> usize {
+    fs::read_dir(case.store.join("results/part"))
+        .unwrap()
+        .count()
+        + 1
 }
 
 /// A proxy that only listens, before the registry.

@@ -64,7 +64,12 @@ impl Entry {
 
     /// The document with one of its part's values taken from another entry's part, wherever it is written.
     pub fn with(&self, name: &str, other: &Self) -> String {
-        let (own, other) = (self.word(name), other.word(name));
+        self.with_value(name, &other.word(name))
+    }
+
+    /// The document with another value of its part, wherever it is written.
+    pub fn with_value(&self, name: &str, other: &str) -> String {
+        let own = self.word(name);
         let text = match own.parse::<u64>() {
             // As a number: in the record, and in the descriptor.
             Ok(_) => {
@@ -72,9 +77,9 @@ impl Entry {
                     .text
                     .replace(&format!("\"size\":{own}}}"), &format!("\"size\":{other}}}"));
                 let key = |value: &str| format!("\\\"{name}\\\":{value},");
-                text.replace(&key(&own), &key(&other))
+                text.replace(&key(&own), &key(other))
             }
-            Err(_) => self.text.replace(&own, &other),
+            Err(_) => self.text.replace(&own, other),
         };
         assert_ne!(text, self.text, "{name}");
         text

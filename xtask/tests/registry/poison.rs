@@ -117,8 +117,11 @@ fn records_that_fit_themselves() {
     };
     entry.replace(&with(&["digest", "size"]));
     poisoned.refused("the blob of another", &["--pull"], "diff-id");
+    let nobody = "7".repeat(64);
+    entry.replace(&Entry::sealed(&entry.with_value("diff_id", &nobody)));
+    poisoned.refused("the diff-id of nothing", &["--pull"], "diff-id");
     entry.replace(&with(&["diff_id"]));
-    poisoned.refused("the diff-id of another", &["--pull"], "diff-id");
+    poisoned.refused("the diff-id of another", &[], "another part");
     entry.replace(&with(&["digest", "size", "diff_id", "diff_size"]));
     poisoned.refused("all of another", &[], "another part");
     entry.replace(&Entry::sealed(&with(&["diff_size"])));

@@ -5,10 +5,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -18,7 +15,7 @@ use crate::support::{
     self, child, client,
     debian::Debian,
     front::{Verdict, front},
-    has, login, noise, options, repository, run, token,
+    login, noise, options, repository, token,
 };
 
 fn with_files(files: &[&Path]) -> Client {
@@ -193,29 +190,9 @@ fn push_as_this_machine_would() {
     }
 }
 
-/// A registry that wants tokens, and the server that gives them, good for some seconds.
-fn with_tokens(seconds: u64) -> Option<(Debian, support::http::Server, Arc<AtomicU64>)> {
-    if !has("openssl") || !has("docker-registry") {
-        return None;
-    }
-    let keys = tempfile::tempdir().unwrap().keep();
-    token::make_key(&keys);
-    let seconds = Arc::new(AtomicU64::new(seconds));
-    let tokens = token::server(&keys, seconds.clone());
-    let registry = Debian::with(|_| {
-        format!(
-            "auth:\n  token:\n    realm: http://{}/token\n    service: registry\n    issuer: tests\n    \
-             rootcertbundle: {}\n",
-            tokens.host(),
-            keys.join("token.crt").display()
-        )
-    });
-    registry.map(|registry| (registry, tokens, seconds))
-}
-
 #[test]
 fn bearer() {
-    let Some((registry, tokens, _)) = with_tokens(300) else {
+    let Some((registry, tokens)) = token::registry(300) else {
         return;
     };
     let client = login(token::USER.0, token::USER.1);
@@ -245,7 +222,7 @@ fn bearer() {
 
 #[test]
 fn bearer_with_an_identity_token() {
-    let Some((registry, tokens, _)) = with_tokens(300) else {
+    let Some((registry, tokens)) = token::registry(300) else {
         return;
     };
     let file = registry.folder.path().join("auth.json");
@@ -263,7 +240,7 @@ fn bearer_with_an_identity_token() {
 
 #[test]
 fn bearer_with_a_wrong_password_or_none() {
-    let Some((registry, tokens, _)) = with_tokens(300) else {
+    let Some((registry, tokens)) = token::registry(300) else {
         return;
     };
     let host = registry.host();
@@ -298,7 +275,7 @@ fn bearer_with_a_wrong_password_or_none() {
 
 #[test]
 fn a_token_that_expires_in_mid_push_is_renewed() {
-    let Some((registry, tokens, _)) = with_tokens(300) else {
+    let Some((registry, tokens)) = token::registry(300) else {
         return;
     };
     // The proxy finds each third token worn out, once.

@@ -9,6 +9,7 @@ mod faults;
 mod images;
 mod limits;
 mod resume;
+#[allow(dead_code)]
 #[path = "../servers/mod.rs"]
 mod servers;
 mod support;
