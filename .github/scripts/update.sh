@@ -92,8 +92,13 @@ move() {
     local edition=$1 file=editions/$1.toml url old name operator wants has before
     url=$(value_in "$file" git) old=$(value_in "$file" commit) before=$(value_in "$file" version)
     [ -n "$old" ] || return 0
-    # An annotated tag is listed by itself, then (^{}) by its commit.
-    commit=$(git ls-remote "$url" "$ref" "$ref^{}" | awk 'NR == 1 || /\^\{\}$/ { at = $1 } END { print at }')
+    # By whole names: git would also take a branch that merely ends so. An annotated tag is listed by itself,
+    # then (^{}) by its commit.
+    commit=$(git ls-remote "$url" "$ref" "refs/heads/$ref" "refs/tags/$ref" "refs/tags/$ref^{}" |
+        awk -v ref="$ref" '
+            $2 == ref || $2 == "refs/heads/" ref { if (!head) head = $1 }
+            $2 == "refs/tags/" ref || $2 == "refs/tags/" ref "^{}" { tag = $1 }
+            END { print head ? head : tag }')
     [[ $commit =~ ^[0-9a-f]{40}$ ]] || { echo "$url has no $ref" >&2; exit 1; }
     git init --quiet --bare "$work/comfyui"
     git -C "$work/comfyui" fetch --quiet --depth=1 "$url" "$commit"

@@ -68,7 +68,7 @@ pub fn below(cx: &Context, lock: &Lock, folder: &Path) -> Result<Option<Arc<Belo
 }
 
 /// The same, asking its registry by a client of the caller's.
-fn below_by(
+pub fn below_by(
     cx: &Context,
     lock: &Lock,
     folder: &Path,
@@ -98,8 +98,6 @@ pub struct Built {
     pub cx: Context,
     pub lock: Lock,
     pub image: Image,
-    /// Its parts are known not to hide each other's files.
-    pub is_owned: bool,
 }
 
 /// Builds the layers of an edition up to `up_to`. Where artifacts have vanished from every mirror, the
@@ -244,12 +242,7 @@ fn build_with(
                 if let Some(path) = &options.timings {
                     timings.write(path)?;
                 }
-                return Ok(Built {
-                    is_owned: standing == Standing::AsLocked,
-                    cx,
-                    lock,
-                    image,
-                });
+                return Ok(Built { cx, lock, image });
             }
         };
         round += 1;

@@ -1,13 +1,6 @@
 //! The caches that a command line names: asked for parts by `--cache-from`, filled by `--cache-to`.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Result;
 use assembler::Image;
@@ -15,7 +8,7 @@ use indicatif::HumanBytes;
 use layer::{Part, PartCache, PartOrigin};
 use registry::Repository;
 use remote_cache::{Cache, Put, Secret};
-use store::{Key, Progress};
+use store::{Key, Progress, at_once};
 
 use crate::{
     build::Built,
@@ -32,16 +25,11 @@ pub struct CacheOptions {
     /// Take parts that the store lacks from this repository of a registry, by their recipe keys. May be
     /// given several times; they are asked in order. With STRATA_CACHE_SECRET, what was not put there with the
     /// same secret is not taken.
-    #[arg(long, value_name = "REPOSITORY", value_parser = repository)]
+    #[arg(long, value_name = "REPOSITORY", value_parser = crate::options::repository)]
     pub cache_from: Vec<Repository>,
     /// Put the image's parts into this repository of a registry, for others. May be given several times.
-    #[arg(long, value_name = "REPOSITORY", value_parser = repository)]
+    #[arg(long, value_name = "REPOSITORY", value_parser = crate::options::repository)]
     pub cache_to: Vec<Repository>,
-}
-
-fn repository(text: &str) -> Result<Repository, String> {
-    text.parse()
-        .map_err(|error: registry::Error| error.to_string())
 }
 
 /// The caches of a command.
@@ -72,9 +60,15 @@ impl Caches {
                 progress.clone(),
             ))
         };
+        let from: Vec<Arc<Cache>> = options.cache_from.iter().map(cache).collect();
+        // One that is asked and filled is one: what it was found to have wrong is put right.
+        let to = options.cache_to.iter().map(|to| {
+            let asked = from.iter().find(|cache| cache.repository() == to);
+            asked.cloned().unwrap_or_else(|| cache(to))
+        });
         Ok(Self {
-            from: options.cache_from.iter().map(cache).collect(),
-            to: options.cache_to.iter().map(cache).collect(),
+            to: to.collect(),
+            from,
             progress,
             registries,
         })
@@ -142,44 +136,27 @@ impl Caches {
     }
 }
 
-fn fill(
-    cache: &Cache,
-    built: &Built,
-    mount_from: &[Repository],
-) -> remote_cache::Result<(usize, u64, usize)> {
+fn fill(cache: &Cache, built: &Built, mount_from: &[Repository]) -> Result<(usize, u64, usize)> {
     let mut recipes: BTreeMap<Key, Vec<&Part>> = BTreeMap::new();
     for part in built.image.parts() {
         recipes.entry(part.key).or_default().push(part);
     }
     let recipes: Vec<Vec<&Part>> = recipes.into_values().collect();
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Ok((0, 0, 0)));
-    let failed = || done.lock().unwrap_or_else(PoisonError::into_inner).is_err();
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while let Some(parts) = recipes.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if failed() {
-                        return;
-                    }
-                    let put = cache.put(&built.cx.store, parts, mount_from);
-                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                    match (&mut *done, put) {
-                        (Ok((added, sum, _)), Ok(Put::Added { bytes })) => {
-                            *added += 1;
-                            *sum += bytes;
-                        }
-                        (Ok((.., known)), Ok(Put::Known)) => *known += 1,
-                        (Ok(_), Err(error)) => *done = Err(error),
-                        (Err(_), _) => {}
-                    }
-                }
-            });
+    let put = at_once(AT_ONCE, &recipes, |parts| {
+        cache.put(&built.cx.store, parts, mount_from)
+    })?;
+    let (mut added, mut sum, mut known) = (0, 0, 0);
+    for put in put {
+        match put {
+            Put::Added { bytes } => {
+                added += 1;
+                sum += bytes;
+            }
+            Put::Known => known += 1,
         }
-    });
-    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner)?;
-    if built.is_owned {
+    }
+    if assembler::is_owned(&built.cx, &built.image)? {
         cache.put_owned(&built.image.owned_key())?;
     }
-    Ok(done)
+    Ok((added, sum, known))
 }

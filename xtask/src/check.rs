@@ -69,6 +69,7 @@ impl Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    args.options.without_caches("check")?;
     // Paths that two parts have are told all at once; `image` would stop at the first.
     let assemble = assembler::assemble_disputed;
     let alone = build::Standing::Alone;

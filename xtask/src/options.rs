@@ -52,3 +52,22 @@ pub fn layer_name(text: &str) -> Result<LayerName, String> {
     text.parse()
         .map_err(|error: lock::UnknownLayer| error.to_string())
 }
+
+/// Parses a registry's repository for clap.
+pub fn repository(text: &str) -> Result<registry::Repository, String> {
+    text.parse()
+        .map_err(|error: registry::Error| error.to_string())
+}
+
+impl BuildOptions {
+    /// Refuses the caches' options for a verb that has no use for them.
+    ///
+    /// # Errors
+    /// One of them is set.
+    pub fn without_caches(&self, verb: &str) -> anyhow::Result<()> {
+        if self.cache.cache_from.is_empty() && self.cache.cache_to.is_empty() {
+            return Ok(());
+        }
+        anyhow::bail!("`{verb}` uses no cache: leave --cache-from and --cache-to out")
+    }
+}

@@ -38,6 +38,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    args.options.without_caches("pull-size")?;
     let registries = registries(args)?;
     let old = image(&args.old, args, &registries)?;
     let new = image(&args.new, args, &registries)?;
@@ -102,7 +103,7 @@ fn image(name: &str, args: &Args, registries: &Registries) -> Result<Vec<Downloa
         let lock = lock::Lock::read(&path)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let cx = build::quiet_context(&args.options, &lock, folder)?;
-        let below = build::below(&cx, &lock, folder)?;
+        let below = build::below_by(&cx, &lock, folder, |at| registries.client(at))?;
         return Ok(assembler::planned_downloads(&cx, &lock, below.as_deref())?);
     }
     let place = match Path::new(name) {

@@ -11,8 +11,8 @@ use crate::{build, caches::Caches, options::BuildOptions, table};
 /// Builds the image and pushes it to a registry.
 ///
 /// Blobs go straight from the store, several at once; what the registry has is not sent again, and what
-/// another of its repositories has is mounted. The manifest comes last: a push that fails leaves the tag as
-/// it was, and the same command goes on with what is left. With --cache-from, parts that only the cache has
+/// another of its repositories has is mounted. The manifest comes last, and then its tags: a push that fails
+/// before leaves them as they were, and the same command goes on with what is left. With --cache-from, parts that only the cache has
 /// are mounted, or streamed through.
 ///
 /// Credentials are looked for in: --username with --password-stdin; STRATA_REGISTRY_USERNAME and
@@ -40,7 +40,7 @@ pub struct Args {
     tag: Vec<String>,
     /// Another repository of the same registry, to mount blobs from; may be given several times. The caches'
     /// are tried anyway.
-    #[arg(long, value_name = "REPOSITORY", value_parser = repository)]
+    #[arg(long, value_name = "REPOSITORY", value_parser = crate::options::repository)]
     mount_from: Vec<Repository>,
     #[command(flatten)]
     options: BuildOptions,
@@ -54,11 +54,6 @@ fn reference(text: &str) -> Result<Reference, String> {
         None => Ok(reference),
         Some(_) => Err("an image gets its digest by its contents: give a tag, or none".to_owned()),
     }
-}
-
-fn repository(text: &str) -> Result<Repository, String> {
-    text.parse()
-        .map_err(|error: registry::Error| error.to_string())
 }
 
 pub fn run(args: &Args) -> Result<()> {

@@ -7,8 +7,8 @@
 mod small;
 
 #[allow(dead_code)] // what the tests of the client use of it
-#[path = "../../crates/registry/tests/registry/support/debian.rs"]
-mod debian;
+#[path = "../../crates/registry/tests/servers/mod.rs"]
+mod servers;
 
 use std::{
     fs,
@@ -16,11 +16,11 @@ use std::{
     process::{Command, Output},
 };
 
-use debian::Debian;
 use lock::{LayerName, Lock, Sha256};
 use oci_image::{Client, DEBIAN, KIND, PACKAGES, PART, TARS, packages_text};
 use registry::{Bytes, File, Reference, media_type};
 use serde_json::{Value, json};
+use servers::debian::Debian;
 use sha2::Digest as _;
 use small::{EDITION, errors, lock, run};
 

@@ -68,15 +68,12 @@ impl Image {
         blobs
     }
 
-    /// Opens one of [`Image::blobs`] from a byte on: out of the store, or from where it is. What is not
-    /// the store's is verified by whoever reads it to its end.
+    /// Opens one of [`Image::blobs`] that is the image below's, from a byte on: out of the store, or from
+    /// where it is. What is not the store's is verified by whoever reads it to its end.
     ///
     /// # Errors
-    /// [`Error::Below`], [`Error::Part`], [`Error::Io`].
-    pub(crate) fn open(&self, blob: &Blob, offset: u64) -> Result<Box<dyn Read + Send>> {
-        if let Some(part) = self.parts().find(|part| part.digest == blob.digest) {
-            return Ok(part.open_at(offset)?);
-        }
+    /// [`Error::Below`], [`Error::Io`].
+    pub(crate) fn open_below(&self, blob: &Blob, offset: u64) -> Result<Box<dyn Read + Send>> {
         let Some(below) = &self.meta.below else {
             return Err(blob.not_brought());
         };

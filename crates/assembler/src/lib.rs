@@ -29,5 +29,6 @@ pub use error::{Error, Result};
 pub use forecast::{PlannedPart, forecast, forecast_on, is_lacking, rebuilt, to_fetch};
 pub use image::{Image, Meta};
 pub use layout::{LayoutBuilder, LayoutOutcome, write_layout};
+pub use ownership::is_owned;
 pub use pull::{Download, downloads, planned_downloads, pulled};
 pub use push::{Pushed, push};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use layer::{Context, FileKind, FileRecord, Part, Rank, read_index};
 use store::{Key, KeyBuilder};
 
-use crate::{Error, Result};
+use crate::{Error, Image, Result};
 
 const KIND: &str = "ownership";
 const FORMAT: &str = "strata ownership 1";
@@ -27,7 +27,7 @@ pub(crate) fn check<'p>(cx: &Context, parts: impl Iterator<Item = &'p Part>) -> 
     if parts.iter().any(|part| !part.is_here())
         && cx.caches().iter().any(|cache| cache.is_owned(&key))
     {
-        cx.store.put_result(KIND, &key, &true)?;
+        // Not kept: nobody has looked here.
         return Ok(());
     }
     // Folders are left out of the map but for those that stand where another part has something
@@ -86,6 +86,15 @@ fn refuse_cached(part: &Part, problem: &str) -> Result<()> {
         Some(elsewhere) => Err(Error::Part(elsewhere.error(part, problem.into()))),
         None => Ok(()),
     }
+}
+
+/// Whether it was looked at here, and no part hides another's files.
+///
+/// # Errors
+/// A store that cannot be read.
+pub fn is_owned(cx: &Context, image: &Image) -> Result<bool> {
+    let key = key(image.parts());
+    Ok(cx.store.result::<bool>(KIND, &key)? == Some(true))
 }
 
 /// What the answer for a list of parts stands under.

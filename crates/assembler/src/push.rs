@@ -3,15 +3,12 @@
 use std::{
     collections::BTreeSet,
     io::{self, Read},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
 };
 
+use layer::PartFile;
 use lock::Sha256;
 use registry::{BlobSource, Bytes, Client, Reference, Repository, media_type};
+use store::at_once;
 
 use crate::{Blob, Error, Image, Result};
 
@@ -34,9 +31,9 @@ pub struct Pushed {
 }
 
 /// Pushes the image to `to`, which are tags of one repository. Blobs that the repository has are not sent;
-/// others are mounted from `mount_from` where the registry does that. Blobs that the store lacks go
-/// through, without being kept. The manifest is pushed by its digest first and by its tags when all else is
-/// there: a push that fails leaves every tag as it was.
+/// others are mounted from `mount_from` where the registry does that. Blobs that the store lacks are
+/// brought for that, verified, and not kept. The manifest is pushed by its digest first, and by its tags, one after another,
+/// when all else is there: no tag ever names an image that is not whole.
 ///
 /// # Errors
 /// [`Error::Registry`]; [`Error::Part`] with the recipe key where a cache's blob is not what it should be.
@@ -54,32 +51,15 @@ pub fn push(
     blobs.retain(|blob| seen.insert(blob.digest));
     // The largest first, so that none of them is left alone at the end.
     blobs.sort_by_key(|blob| std::cmp::Reverse(blob.size));
-    let found = Mutex::new(Pushed::default());
-    let failed = Mutex::new(None);
-    let next = AtomicUsize::new(0);
-    let has_failed = || lock(&failed).is_some();
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while let Some(blob) = blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if has_failed() {
-                        return;
-                    }
-                    let source = Source { image, blob };
-                    match client.push_blob(repository, &source, mount_from) {
-                        Ok(pushed) => lock(&found).add(&blob.name, blob.size, pushed),
-                        Err(error) => {
-                            lock(&failed).get_or_insert(source.error(error));
-                        }
-                    }
-                }
-            });
-        }
-    });
-    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
+    let pushed = at_once(AT_ONCE, &blobs, |blob| {
+        let source = Source::new(image, blob);
+        let pushed = client.push_blob(repository, &source, mount_from);
+        pushed.map_err(|error| source.error(error))
+    })?;
+    let mut found = Pushed::default();
+    for (blob, pushed) in blobs.iter().zip(pushed) {
+        found.add(&blob.name, blob.size, pushed);
     }
-    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     let config = Bytes::new(image.config.clone());
     let pushed = client.push_blob(repository, &config, &[])?;
     found.add("config", config.size(), pushed);
@@ -118,20 +98,28 @@ impl Pushed {
 struct Source<'i> {
     image: &'i Image,
     blob: &'i Blob,
+    part: Option<PartFile<'i>>,
 }
 
-impl Source<'_> {
+impl<'i> Source<'i> {
+    fn new(image: &'i Image, blob: &'i Blob) -> Self {
+        let part = image.parts().find(|part| part.digest == blob.digest);
+        Self {
+            image,
+            blob,
+            part: part.map(PartFile::new),
+        }
+    }
+
     /// A blob out of a cache that could not be read is that cache's fault.
     fn error(&self, error: registry::Error) -> Error {
-        let part = self
-            .image
-            .parts()
-            .find(|part| part.digest == self.blob.digest);
         let is_of_cache = matches!(
             error,
             registry::Error::Source { .. } | registry::Error::Changed { .. }
         );
-        match part.and_then(|part| part.elsewhere.as_ref().map(|elsewhere| (part, elsewhere))) {
+        let part = self.part.as_ref().map(PartFile::part);
+        let elsewhere = part.and_then(|part| Some((part, part.elsewhere.as_ref()?)));
+        match elsewhere {
             Some((part, elsewhere)) if is_of_cache && !part.is_here() => {
                 Error::Part(elsewhere.error(part, error.into()))
             }
@@ -150,18 +138,16 @@ impl BlobSource for Source<'_> {
     }
 
     fn open_at(&self, offset: u64) -> io::Result<Box<dyn Read + '_>> {
-        let blob = self
-            .image
-            .open(self.blob, offset)
-            .map_err(io::Error::other)?;
-        Ok(blob)
+        Ok(match &self.part {
+            Some(part) => part.open_at(offset).map_err(io::Error::other)?,
+            None => {
+                let below = self.image.open_below(self.blob, offset);
+                below.map_err(io::Error::other)?
+            }
+        })
     }
 
     fn name(&self) -> String {
         self.blob.name.clone()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

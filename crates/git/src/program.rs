@@ -47,7 +47,7 @@ const LINGER: Duration = Duration::from_secs(2);
 /// git, on the bare repository at `repository` if there is one.
 pub(crate) fn git(repository: Option<&Path>) -> Command {
     let mut command = Command::new("git");
-    for name in FOREIGN {
+    for name in FOREIGN.into_iter().chain(store::SECRETS) {
         command.env_remove(name);
     }
     command

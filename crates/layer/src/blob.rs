@@ -89,6 +89,9 @@ pub struct Part {
     /// Where it is, if it was found elsewhere: the store may lack it then.
     #[serde(skip)]
     pub elsewhere: Option<Elsewhere>,
+    /// The cache that said what comes of its recipe, where it was not made on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<String>,
 }
 
 impl Part {

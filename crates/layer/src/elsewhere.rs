@@ -3,16 +3,17 @@
 
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     fmt,
-    io::{Read, Seek, SeekFrom},
+    fs::File,
+    io::{self, Read, Seek, Write},
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc,
+        atomic::{AtomicBool, Ordering},
     },
-    thread,
 };
 
-use store::{Key, Progress, ProgressTask, Store, TaskKind};
+use store::{Key, Progress, ProgressTask, Store, TaskKind, at_once};
 
 use crate::{
     BoxError, Context, Error, Part, PartOrigin, Rank, Result, index,
@@ -57,6 +58,8 @@ pub struct Elsewhere {
     cache: Arc<dyn PartCache>,
     store: Store,
     progress: Arc<dyn Progress>,
+    /// The store has it by now, verified.
+    brought: Arc<AtomicBool>,
 }
 
 impl Elsewhere {
@@ -67,46 +70,18 @@ impl Elsewhere {
 }
 
 impl Part {
-    /// Its blob: out of the store, or from where it is.
+    /// Its blob as a file: that of the store, or one without a name into which it was brought, verified as by
+    /// [`bring`] and gone when it is closed.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Elsewhere`]. What comes from elsewhere is verified at its end.
-    pub fn open(&self) -> Result<Box<dyn Read + Send>> {
+    /// [`Error::Io`]; [`Error::Elsewhere`].
+    pub fn file(&self) -> Result<File> {
         match &self.elsewhere {
-            Some(elsewhere) if !self.is_here() => elsewhere
-                .cache
-                .blob(self)
-                .map_err(|source| elsewhere.error(self, source)),
-            _ => match std::fs::File::open(&self.path) {
-                Ok(file) => Ok(Box::new(file)),
-                Err(source) => Err(Error::Io {
-                    path: self.path.clone(),
-                    source,
-                }),
-            },
-        }
-    }
-
-    /// The same from a byte on.
-    ///
-    /// # Errors
-    /// As of [`Part::open`].
-    pub fn open_at(&self, offset: u64) -> Result<Box<dyn Read + Send>> {
-        let io = |source| Error::Io {
-            path: self.path.clone(),
-            source,
-        };
-        if self.is_here() {
-            let mut file = std::fs::File::open(&self.path).map_err(io)?;
-            file.seek(SeekFrom::Start(offset)).map_err(io)?;
-            return Ok(Box::new(file));
-        }
-        // From its beginning: only a whole blob can be verified.
-        let mut blob = self.open()?;
-        let skipped = std::io::copy(&mut (&mut blob).take(offset), &mut std::io::sink());
-        match skipped {
-            Ok(_) => Ok(blob),
-            Err(source) => Err(io(source)),
+            Some(elsewhere) if !self.is_here() => elsewhere.fetched(self),
+            _ => File::open(&self.path).map_err(|source| Error::Io {
+                path: self.path.clone(),
+                source,
+            }),
         }
     }
 
@@ -132,42 +107,97 @@ impl Elsewhere {
 
     /// Brings a part's blob into the store and holds the tar inside against the record, then its index.
     fn bring(&self, part: &Part) -> Result<()> {
-        let failed = |source: BoxError| self.error(part, source);
+        if self.brought.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         if !self.store.has_blob(&part.digest, part.size) {
-            let progress = self.progress.clone();
-            let name = part.name.clone();
-            let task = ProgressTask::start(progress, TaskKind::Fetch, name, Some(part.size));
-            let mut blob = self.cache.blob(part).map_err(failed)?;
+            let task = self.task(part);
+            let mut blob = self.blob(part)?;
             let advance = |bytes| task.advance(bytes);
             let taken = self
                 .store
                 .take_blob((&part.digest, part.size), &mut blob, &advance);
             taken.map_err(|error| match error {
                 error @ (store::Error::BlobUnread { .. } | store::Error::OtherBlob { .. }) => {
-                    failed(error.into())
+                    self.error(part, error.into())
                 }
                 error => error.into(),
             })?;
             task.done();
         }
-        let io = |source| Error::Io {
+        let file = File::open(&part.path).map_err(|source| Error::Io {
             path: part.path.clone(),
             source,
+        })?;
+        self.check_tar(part, file)?;
+        self.index(part)?;
+        self.brought.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The blob in a file without a name, its beginning to be read next.
+    fn fetched(&self, part: &Part) -> Result<File> {
+        let task = self.task(part);
+        let mut file = self.store.unnamed_file()?;
+        let io = |source| Error::Io {
+            path: self.store.root().to_owned(),
+            source,
         };
-        let file = std::fs::File::open(&part.path).map_err(io)?;
-        let mut tar = part.compression.decoder(file).map_err(io)?;
-        let tar = store::sha256(&mut tar).map_err(|error| failed(error.into()))?;
-        if tar != (part.diff_size, part.diff_id) {
-            let problem = format!(
-                "it says that the tar inside has diff-id {} and {} bytes, and it has {} and {}",
-                part.diff_id.to_oci(),
-                part.diff_size,
-                tar.1.to_oci(),
-                tar.0
-            );
-            return Err(failed(problem.into()));
+        let mut blob = self.blob(part)?.take(part.size.saturating_add(1));
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            // Its reader holds size and digest against what they should be, at the end.
+            let count = match blob.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(self.error(part, error.into())),
+            };
+            file.write_all(&buffer[..count]).map_err(io)?;
+            task.advance(count as u64);
         }
-        self.index(part)
+        file.rewind().map_err(io)?;
+        self.check_tar(part, file.try_clone().map_err(io)?)?;
+        file.rewind().map_err(io)?;
+        task.done();
+        Ok(file)
+    }
+
+    fn task(&self, part: &Part) -> ProgressTask {
+        let (progress, name) = (self.progress.clone(), part.name.clone());
+        ProgressTask::start(progress, TaskKind::Fetch, name, Some(part.size))
+    }
+
+    fn blob(&self, part: &Part) -> Result<Box<dyn Read + Send>> {
+        let blob = self.cache.blob(part);
+        blob.map_err(|source| self.error(part, source))
+    }
+
+    /// Holds the tar in a blob against the record.
+    fn check_tar(&self, part: &Part, blob: File) -> Result<()> {
+        let failed = |source: BoxError| self.error(part, source);
+        let tar = part.compression.decoder(blob);
+        // One byte more than there should be: what is larger is another tar, however large.
+        let mut tar = tar
+            .map_err(|error| failed(error.into()))?
+            .take(part.diff_size.saturating_add(1));
+        let tar = store::sha256(&mut tar).map_err(|error| failed(error.into()))?;
+        if tar == (part.diff_size, part.diff_id) {
+            return Ok(());
+        }
+        let problem = format!(
+            "it says that the tar inside has diff-id {} and {} bytes, and it has {} and {}{}",
+            part.diff_id.to_oci(),
+            part.diff_size,
+            tar.1.to_oci(),
+            tar.0,
+            if tar.0 > part.diff_size {
+                " or more"
+            } else {
+                ""
+            }
+        );
+        Err(failed(problem.into()))
     }
 
     /// Brings a part's index into the store.
@@ -210,8 +240,8 @@ pub(crate) fn ask(cx: &Context, wanted: &[Wanted<'_>]) -> Vec<Option<Vec<Part>>>
     if cx.caches.is_empty() || cx.store.is_anew() {
         return vec![None; wanted.len()];
     }
-    at_once(wanted, |one| {
-        cx.caches.iter().find_map(|cache| {
+    let found = at_once(AT_ONCE, wanted, |one| {
+        Ok::<_, Infallible>(cx.caches.iter().find_map(|cache| {
             let mut parts = cache.parts(&one.keys.parts)?;
             if !one.fits(cx, &parts) {
                 cx.progress.warn(&format!(
@@ -229,11 +259,17 @@ pub(crate) fn ask(cx: &Context, wanted: &[Wanted<'_>]) -> Vec<Option<Vec<Part>>>
                     cache: cache.clone(),
                     store: cx.store.clone(),
                     progress: cx.progress.clone(),
+                    brought: Arc::default(),
                 });
+                part.cached = Some(cache.name());
             }
             Some(parts)
-        })
-    })
+        }))
+    });
+    match found {
+        Ok(found) => found,
+        Err(never) => match never {},
+    }
 }
 
 /// Brings the parts that are elsewhere into the store, several at once, each verified: its blob against the
@@ -245,23 +281,16 @@ pub fn bring(parts: &[&Part]) -> Result<()> {
     let missing: Vec<(&Part, &Elsewhere)> = parts
         .iter()
         .filter_map(|part| part.elsewhere.as_ref().map(|elsewhere| (*part, elsewhere)))
+        .filter(|(_, elsewhere)| !elsewhere.brought.load(Ordering::Relaxed))
         .collect();
     let Some((_, first)) = missing.first() else {
         return Ok(());
     };
     let lacking = missing.iter().filter(|(part, _)| !part.is_here());
-    let bytes = lacking.map(|(part, _)| part.size).sum();
+    let sizes = lacking.map(|(part, _)| part.size);
+    let bytes = sizes.fold(0, u64::saturating_add);
     first.store.require_space(bytes, "what is in the cache")?;
-    let stop = AtomicBool::new(false);
-    let results = at_once(&missing, |(part, elsewhere)| {
-        if stop.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let brought = elsewhere.bring(part);
-        stop.fetch_or(brought.is_err(), Ordering::Relaxed);
-        brought
-    });
-    results.into_iter().collect::<Result<()>>()?;
+    at_once(AT_ONCE, &missing, |(part, elsewhere)| elsewhere.bring(part))?;
     let mut plans: BTreeMap<Key, Vec<Part>> = BTreeMap::new();
     for (part, _) in &missing {
         plans.entry(part.key).or_default().push((*part).clone());
@@ -270,25 +299,4 @@ pub fn bring(parts: &[&Part]) -> Result<()> {
         first.store.put_result(parts::KIND, &key, &parts)?;
     }
     Ok(())
-}
-
-/// Does `work` for all of `items` on several threads; gives what it gave, in their order.
-fn at_once<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(BTreeMap::new());
-    thread::scope(|scope| {
-        for _ in 0..items.len().min(AT_ONCE) {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(at) else { return };
-                    let result = work(item);
-                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                    done.insert(at, result);
-                }
-            });
-        }
-    });
-    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.into_values().collect()
 }

@@ -122,9 +122,13 @@ pub fn packed_index(store: &Store, part: &Part) -> Result<Vec<u8>> {
     std::fs::read(&path).map_err(|source| Error::Io { path, source })
 }
 
+/// The largest index that is read, unpacked, in bytes: ten times that of the largest part that is known. One
+/// that somebody else has made may unpack to anything.
+const LIMIT: u64 = 512 << 20;
+
 /// A packed index, unpacked.
 pub(crate) fn parse(packed: impl Read) -> io::Result<Vec<FileRecord>> {
-    let reader = zstd::Decoder::new(packed)?;
+    let reader = zstd::Decoder::new(packed)?.take(LIMIT);
     Ok(serde_json::from_reader(io::BufReader::new(reader))?)
 }
 

@@ -326,6 +326,7 @@ fn build_plan(cx: &Context, plan: Plan<'_>, keys: Keys) -> Result<Vec<Part>> {
             packages: plan.packages.clone(),
             origin: PartOrigin::Built(why),
             elsewhere: None,
+            cached: None,
         };
         if let Some(files) = &written.files {
             index::write(&cx.store, &part, files)?;

@@ -4,13 +4,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::Read,
     path::PathBuf,
-    sync::{Mutex, PoisonError},
-    thread,
 };
 
 use lock::{BaseImage, ImageAt, Sha256};
 use serde_json::Value;
-use store::{Key, ProgressTask, TaskKind};
+use store::{Key, ProgressTask, TaskKind, at_once};
 
 use crate::{
     Access, DEBIAN, Error, Held, MediaType, Result, Source, blobs,
@@ -186,32 +184,8 @@ impl Below {
         let bytes = missing.iter().map(|layer| layer.size).sum();
         store.require_space(bytes, &format!("the image {}", self.from.image))?;
         let source = source(&self.from, "layer", &first.digest, &self.access)?;
-        let queue = Mutex::new(missing.into_iter());
-        let failed = Mutex::new(None);
-        let next = || {
-            let stop = failed
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_some();
-            let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-            (!stop).then(|| queue.next()).flatten()
-        };
-        thread::scope(|scope| {
-            for _ in 0..AT_ONCE {
-                scope.spawn(|| {
-                    while let Some(layer) = next() {
-                        if let Err(error) = self.bring_one(&source, layer) {
-                            let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                            failed.get_or_insert(error);
-                        }
-                    }
-                });
-            }
-        });
-        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        at_once(AT_ONCE, &missing, |layer| self.bring_one(&source, layer))?;
+        Ok(())
     }
 
     fn bring_one(&self, source: &Source, layer: &BelowLayer) -> Result<()> {

@@ -127,6 +127,11 @@ impl Cache {
         }
     }
 
+    /// Whether an entry was refused.
+    pub(crate) fn is_distrusted(&self, key: &Key) -> bool {
+        taken(&self.distrusted).contains(key)
+    }
+
     fn refuse(&self, about: About, key: &Key, problem: &str) {
         taken(&self.distrusted).insert(*key);
         self.progress.warn(&format!(
@@ -196,13 +201,12 @@ impl PartCache for Cache {
 
     fn index(&self, part: &Part) -> Result<Vec<u8>, BoxError> {
         let index = taken(&self.indexes).get(&(part.key, part.diff_id)).cloned();
-        let digest = index.as_ref().and_then(Descriptor::sha256);
-        let Some(digest) = digest else {
+        let named = index.and_then(|index| Some((index.sha256()?, index.size)));
+        let Some((digest, size)) = named else {
             return Err("its entry names no index".into());
         };
-        let bytes = self
-            .client
-            .blob_bytes(&self.repository, &digest, INDEX_LIMIT)?;
+        let limit = size.min(INDEX_LIMIT);
+        let bytes = self.client.blob_bytes(&self.repository, &digest, limit)?;
         bytes.ok_or_else(|| format!("its index {} is not there", digest.to_oci()).into())
     }
 

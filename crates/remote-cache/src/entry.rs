@@ -52,6 +52,7 @@ pub(crate) fn empty() -> Bytes {
 
 /// What names a blob.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Descriptor {
     #[serde(rename = "mediaType")]
     pub(crate) media_type: String,
@@ -80,8 +81,9 @@ impl Descriptor {
     }
 }
 
-/// An artifact manifest.
+/// An artifact manifest. Of unknown fields there are none: the seal would not cover them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Document {
     #[serde(rename = "schemaVersion")]
     schema_version: u32,

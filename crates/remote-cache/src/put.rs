@@ -5,7 +5,7 @@ use std::{
     sync::PoisonError,
 };
 
-use layer::{Part, PartCache, packed_index};
+use layer::{Part, PartCache, PartFile, packed_index};
 use lock::Sha256;
 use registry::{BlobSource, Bytes, Pushed, Repository, media_type};
 use store::{Key, Store};
@@ -42,7 +42,9 @@ impl Cache {
             let elsewhere = part.elsewhere.as_ref();
             elsewhere.is_some_and(|elsewhere| elsewhere.cache().name() == self.name())
         };
-        if parts.iter().all(is_own) {
+        // What a cache said that this command does not name is nothing to put a seal under.
+        let is_hearsay = |part: &&Part| part.cached.is_some() && part.elsewhere.is_none();
+        if parts.iter().all(is_own) || parts.iter().any(is_hearsay) {
             return Ok(Put::Known);
         }
         let mut indexes = Vec::with_capacity(parts.len());
@@ -50,7 +52,7 @@ impl Cache {
             indexes.push(Bytes::new(packed_index(store, part)?));
         }
         let entry = Entry {
-            parts: parts.iter().map(|part| (*part).clone()).collect(),
+            parts: parts.iter().map(|part| said(part)).collect(),
             indexes: indexes
                 .iter()
                 .map(|index| Descriptor::new(INDEX, &index.digest(), index.size()))
@@ -65,11 +67,12 @@ impl Cache {
             }
             Ok(())
         };
-        if self.stands(About::Parts, &key, &document)? {
+        // One that was refused may stand there without its blobs.
+        if !self.is_distrusted(&key) && self.stands(About::Parts, &key, &document)? {
             return Ok(Put::Known);
         }
         for part in parts {
-            push(&PartBlob(part))?;
+            push(&PartBlob(PartFile::new(part)))?;
         }
         for index in &indexes {
             push(index)?;
@@ -125,17 +128,25 @@ impl Cache {
     }
 }
 
+/// A part as an entry tells of it.
+fn said(part: &Part) -> Part {
+    Part {
+        cached: None,
+        ..part.clone()
+    }
+}
+
 /// A part's blob, wherever it is.
 #[derive(Debug)]
-struct PartBlob<'p>(&'p Part);
+struct PartBlob<'p>(PartFile<'p>);
 
 impl BlobSource for PartBlob<'_> {
     fn digest(&self) -> Sha256 {
-        self.0.digest
+        self.0.part().digest
     }
 
     fn size(&self) -> u64 {
-        self.0.size
+        self.0.part().size
     }
 
     fn open_at(&self, offset: u64) -> io::Result<Box<dyn Read + '_>> {
@@ -144,6 +155,6 @@ impl BlobSource for PartBlob<'_> {
     }
 
     fn name(&self) -> String {
-        self.0.name.clone()
+        self.0.part().name.clone()
     }
 }

@@ -10,15 +10,21 @@ const VARIABLE: &str = "STRATA_CACHE_SECRET";
 pub struct Secret(Option<[u8; blake3::KEY_LEN]>);
 
 impl Secret {
-    /// A secret of any length; an empty one is none.
-    pub fn new(secret: &str) -> Self {
-        let key = || blake3::derive_key("strata 2026 cache secret", secret.as_bytes());
+    /// A secret of any bytes and length; an empty one is none.
+    pub fn new(secret: impl AsRef<[u8]>) -> Self {
+        let secret = secret.as_ref();
+        let key = || blake3::derive_key("strata 2026 cache secret", secret);
         Self((!secret.is_empty()).then(key))
     }
 
     /// The secret in `STRATA_CACHE_SECRET`, if that is set.
     pub fn from_env() -> Self {
-        Self::new(&std::env::var(VARIABLE).unwrap_or_default())
+        // Whatever it is: one that is no text must not count as none.
+        Self::new(
+            std::env::var_os(VARIABLE)
+                .unwrap_or_default()
+                .as_encoded_bytes(),
+        )
     }
 
     /// The seal of a text. Without a secret it only holds together what belongs together.

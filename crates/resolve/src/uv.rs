@@ -60,6 +60,9 @@ impl Uv {
             .env("UV_NO_PROGRESS", "1")
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
+        for name in store::SECRETS {
+            command.env_remove(name);
+        }
         if std::env::var_os("SSL_CERT_FILE").is_none() {
             command.env("UV_SYSTEM_CERTS", "true");
         }

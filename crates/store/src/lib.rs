@@ -2,6 +2,7 @@
 //! artifacts come in from wherever the machine says they are. What is in an artifact, and what is
 //! built from it, is the business of the crates above.
 
+mod at_once;
 mod error;
 mod fetch;
 mod hash;
@@ -15,6 +16,7 @@ mod taken;
 mod temp;
 mod writer;
 
+pub use at_once::at_once;
 pub use error::{Error, Result, Tried};
 pub use fetch::{Fetcher, Fresh, ProjectFile, agent};
 pub use hash::sha256;
@@ -24,4 +26,10 @@ pub use places::{Place, Places};
 pub use progress::{Progress, ProgressTask, Silent, Task, TaskId, TaskKind};
 pub use scratch::Scratch;
 pub use store::Store;
+/// Variables that hold secrets of ours: no program that is started for a build has them.
+pub const SECRETS: [&str; 3] = [
+    "STRATA_CACHE_SECRET",
+    "STRATA_REGISTRY_PASSWORD",
+    "STRATA_REGISTRY_USERNAME",
+];
 pub use writer::{BlobWriter, FileWriter};

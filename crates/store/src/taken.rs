@@ -23,7 +23,7 @@ impl Store {
         let mut hasher = sha2::Sha256::new();
         let mut buffer = vec![0; 256 << 10];
         // One byte more than there should be, to see that there is no more.
-        let mut reader = reader.take(size + 1);
+        let mut reader = reader.take(size.saturating_add(1));
         let mut found = 0;
         loop {
             let count = match reader.read(&mut buffer) {
