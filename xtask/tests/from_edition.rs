@@ -24,15 +24,6 @@ use servers::debian::Debian;
 use sha2::Digest as _;
 use small::{EDITION, errors, lock, run};
 
-/// Whether a program is there.
-fn has(program: &str) -> bool {
-    let is = Command::new(program).arg("--version").output().is_ok();
-    if !is {
-        eprintln!("skipped: there is no {program}");
-    }
-    is
-}
-
 /// What a verb printed, which must have succeeded.
 fn must(output: &Output) -> String {
     assert!(output.status.success(), "{}", errors(output));
