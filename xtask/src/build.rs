@@ -125,7 +125,7 @@ pub fn caches(options: &BuildOptions, target: Option<&Repository>) -> Result<Cac
 }
 
 /// Builds as [`image`] does, and goes on with `work`. Where a part of a cache turns out to be wrong on the
-/// way, in either, it is told, and made here.
+/// way, in either, it is told, and taken from another cache or made here.
 pub fn then<T>(
     edition: &str,
     up_to: LayerName,
@@ -152,26 +152,27 @@ pub fn then<T>(
             Err(error) => error,
         };
         match poisoned(&error) {
-            Some(key) if distrusted.insert(key) => {
+            Some((cache, key)) if distrusted.insert((cache.clone(), key)) => {
                 let told = error.to_string();
-                let what = told.split("\nhint:").next().unwrap_or(&told);
-                timings.warn(&format!("{what}; it is not taken, and made here"));
-                caches.distrust(&key);
+                let what = told.split("
+hint:").next().unwrap_or(&told);
+                timings.warn(&format!("{what}; it is not taken"));
+                caches.distrust(&cache, &key);
             }
             _ => return Err(error),
         }
     }
 }
 
-/// The recipe key of the cached part that an error is about.
-fn poisoned(error: &anyhow::Error) -> Option<Key> {
+/// The cache, and the recipe key of its part, that an error is about.
+fn poisoned(error: &anyhow::Error) -> Option<(String, Key)> {
     let inner = match error.downcast_ref::<assembler::Error>()? {
         assembler::Error::Part(inner) => inner,
         assembler::Error::Layer { source, .. } => source,
         _ => return None,
     };
     match inner {
-        layer::Error::Elsewhere { key, .. } => Some(*key),
+        layer::Error::Elsewhere { cache, key, .. } => Some((cache.clone(), *key)),
         _ => None,
     }
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::Result;
+use assembler::Image;
 use indicatif::HumanBytes;
 use layer::{Part, PartCache, PartOrigin};
 use registry::Repository;
@@ -19,6 +20,7 @@ use store::{Key, Progress};
 use crate::{
     build::Built,
     registries::{Registries, RegistryOptions},
+    table,
 };
 
 /// How many entries are put into a cache at once.
@@ -28,7 +30,8 @@ const AT_ONCE: usize = 4;
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct CacheOptions {
     /// Take parts that the store lacks from this repository of a registry, by their recipe keys. May be
-    /// given several times; they are asked in order.
+    /// given several times; they are asked in order. With STRATA_CACHE_SECRET, what was not put there with the
+    /// same secret is not taken.
     #[arg(long, value_name = "REPOSITORY", value_parser = repository)]
     pub cache_from: Vec<Repository>,
     /// Put the image's parts into this repository of a registry, for others. May be given several times.
@@ -90,9 +93,9 @@ impl Caches {
         all.map(|cache| cache.repository().clone()).collect()
     }
 
-    /// What was said under this key is not believed any more.
-    pub fn distrust(&self, key: &Key) {
-        for cache in &self.from {
+    /// What the cache of this name says under this key is not believed any more.
+    pub fn distrust(&self, name: &str, key: &Key) {
+        for cache in self.from.iter().filter(|cache| cache.name() == name) {
             cache.distrust(key);
         }
     }
@@ -113,6 +116,14 @@ impl Caches {
                 )),
             }
         }
+    }
+
+    /// The image as JSON, with how many bytes of bodies went to registries and came from them.
+    pub fn json(&self, image: &Image) -> Result<serde_json::Value> {
+        let mut value: serde_json::Value = serde_json::from_str(&table::json(image)?)?;
+        let (sent, received) = self.registries.moved();
+        value["moved"] = serde_json::json!({ "sent": sent, "received": received });
+        Ok(value)
     }
 
     /// How much came from caches, for people.

@@ -14,6 +14,11 @@ use crate::{
 
 /// Builds an edition's image into an OCI layout under dist/<edition>/.
 ///
+/// With --cache-from, parts that the store lacks are taken from a cache in a registry by what it says of them:
+/// with all of them there, nothing is fetched but that. What a cache says is believed as far as it can be
+/// checked; STRATA_CACHE_SECRET, set wherever a cache is filled and read, keeps out the entries of those who do
+/// not know it.
+///
 /// The last line of standard output is the manifest's digest, alone.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -49,6 +54,10 @@ pub fn run(args: &Args) -> Result<()> {
         None => place::root().join("dist").join(&built.image.meta.edition),
     };
     let (built, written) = build::then(&args.edition, args.up_to, options, &caches, |built| {
+        if args.pull {
+            // Even where the layout stands already.
+            built.image.bring()?;
+        }
         let lacking = built.image.lacking();
         if lacking.is_empty() || args.pull || options.cache.cache_from.is_empty() {
             assembler::write_layout(&built.image, &out(built))?;
@@ -68,5 +77,10 @@ pub fn run(args: &Args) -> Result<()> {
         ),
     }
     caches.fill(&built, &[]);
-    table::print_digest(&built.image, options.json)
+    if options.json {
+        println!("{}", caches.json(&built.image)?);
+    } else {
+        println!("{}", built.image.digest.to_oci());
+    }
+    Ok(())
 }

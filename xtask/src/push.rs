@@ -6,7 +6,7 @@ use indicatif::HumanBytes;
 use lock::LayerName;
 use registry::{Reference, Repository};
 
-use crate::{build, options::BuildOptions, table};
+use crate::{build, caches::Caches, options::BuildOptions, table};
 
 /// Builds the image and pushes it to a registry.
 ///
@@ -101,7 +101,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     caches.fill(&built, std::slice::from_ref(repository));
     if options.json {
-        println!("{}", json(&built, &to, &pushed)?);
+        println!("{}", json(&caches, &built, &to, &pushed)?);
     } else {
         println!("{}", built.image.digest.to_oci());
     }
@@ -126,8 +126,13 @@ fn tell(pushed: &Pushed) {
     );
 }
 
-fn json(built: &build::Built, to: &[Reference], pushed: &Pushed) -> Result<String> {
-    let mut value: serde_json::Value = serde_json::from_str(&table::json(&built.image)?)?;
+fn json(
+    caches: &Caches,
+    built: &build::Built,
+    to: &[Reference],
+    pushed: &Pushed,
+) -> Result<String> {
+    let mut value = caches.json(&built.image)?;
     let uploaded = pushed.uploaded.iter();
     let uploaded = uploaded.map(|(name, size)| serde_json::json!({"name": name, "size": size}));
     value["pushed"] = serde_json::json!({

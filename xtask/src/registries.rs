@@ -17,7 +17,10 @@ pub struct RegistryOptions {
     /// then with http anyway.)
     #[arg(long)]
     pub plain_http: bool,
-    /// The user's name at the registry; the password comes on standard input.
+    /// The user's name at the registry; the password comes on standard input. It is for the registry that is
+    /// pushed to, else for the first cache's. Without it: STRATA_REGISTRY_USERNAME and
+    /// STRATA_REGISTRY_PASSWORD, for the same registry; then the files of `docker login` and `podman login`,
+    /// and the helpers that those name, for each.
     #[arg(long, value_name = "NAME", requires = "password_stdin")]
     pub username: Option<String>,
     /// Read the password, or token, from standard input.
@@ -36,13 +39,17 @@ pub struct Registries {
 
 impl Registries {
     /// The clients that the options ask for. A login on the command line or in the environment is for the
-    /// registry `first`, and shown to no other.
+    /// registry `first`, and shown to no other; without one it is not looked for.
     pub fn new(
         options: &RegistryOptions,
         first: Option<&Repository>,
         progress: Arc<dyn Progress>,
     ) -> Result<Self> {
         let login = match &options.username {
+            Some(_) if first.is_none() => {
+                bail!("--username is for a registry, and none is named");
+            }
+            None if first.is_none() => None,
             Some(username) => {
                 let mut password = String::new();
                 std::io::stdin()
@@ -52,7 +59,7 @@ impl Registries {
                 if password.is_empty() {
                     bail!("standard input has no password for the user {username:?}");
                 }
-                Some(Login::new(username, password))
+                Some(Login::new(username, password).out_of("standard input"))
             }
             None => Login::from_env()?,
         };

@@ -18,6 +18,7 @@ const FORMAT: &str = "strata ownership 1";
 /// [`Error::Owned`] with the first such path; an index that cannot be read.
 pub(crate) fn check<'p>(cx: &Context, parts: impl Iterator<Item = &'p Part>) -> Result<()> {
     let parts: Vec<&Part> = parts.collect();
+    distinct(&parts)?;
     let key = key(parts.iter().copied());
     if cx.store.result::<bool>(KIND, &key)? == Some(true) {
         return Ok(());
@@ -42,6 +43,11 @@ pub(crate) fn check<'p>(cx: &Context, parts: impl Iterator<Item = &'p Part>) -> 
                     let (below, other) = taken.get();
                     let stages = part.rank == Rank::Stage && parts[*below].rank == Rank::Stage;
                     if !stages && !same(other, &file) {
+                        // What is made here may not have it.
+                        let said = "it has a file that another part has otherwise";
+                        for part in [part, parts[*below]] {
+                            refuse_cached(part, said)?;
+                        }
                         return Err(Error::Owned {
                             lower: owner(parts[*below], other),
                             upper: owner(part, &file),
@@ -56,6 +62,30 @@ pub(crate) fn check<'p>(cx: &Context, parts: impl Iterator<Item = &'p Part>) -> 
     }
     cx.store.put_result(KIND, &key, &true)?;
     Ok(())
+}
+
+/// Refuses a part of a cache that another part of the image is as well: nothing is there twice, so what stands
+/// under one of the two keys is the other's.
+fn distinct(parts: &[&Part]) -> Result<()> {
+    for (at, part) in parts.iter().enumerate() {
+        let mut others = parts.iter().enumerate().filter(|(other, _)| *other != at);
+        if let Some((_, other)) = others.find(|(_, other)| other.diff_id == part.diff_id) {
+            let said = format!(
+                "what it gives is another part of the image, {:?}",
+                other.name
+            );
+            refuse_cached(part, &said)?;
+        }
+    }
+    Ok(())
+}
+
+/// The error that a part of a cache is not to be taken; nothing for one that is from here.
+fn refuse_cached(part: &Part, problem: &str) -> Result<()> {
+    match &part.elsewhere {
+        Some(elsewhere) => Err(Error::Part(elsewhere.error(part, problem.into()))),
+        None => Ok(()),
+    }
 }
 
 /// What the answer for a list of parts stands under.

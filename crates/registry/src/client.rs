@@ -12,13 +12,14 @@ use std::{
 use ureq::Agent;
 use url::Url;
 
-use crate::{Error, Options, Repository, Result, http::Host, retry::Tries};
+use crate::{Error, Options, Patience, Repository, Result, http::Host, retry::Tries};
 
 /// A client of registries. Cheap to clone; clones share connections, tokens and counters, and may be
 /// used from many threads at a time.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) inner: Arc<Inner>,
+    pub(crate) patience: Patience,
 }
 
 pub(crate) struct Inner {
@@ -33,6 +34,7 @@ impl Client {
     /// A client. Nothing is asked of any registry yet.
     pub fn new(options: Options) -> Self {
         Self {
+            patience: options.patience,
             inner: Arc::new(Inner {
                 agent: store::agent(),
                 options,
@@ -46,6 +48,15 @@ impl Client {
     /// How it was set up.
     pub fn options(&self) -> &Options {
         &self.inner.options
+    }
+
+    /// The same client with other patience, for what is not worth waiting for. All else is shared.
+    #[must_use]
+    pub fn with_patience(&self, patience: Patience) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            patience,
+        }
     }
 
     /// Bytes of bodies that were sent, those of failed requests included. Headers are not counted.
@@ -94,7 +105,7 @@ impl Client {
         path: &str,
         doing: &str,
     ) -> Result<Url> {
-        let mut tries = Tries::new(self.inner.options.patience);
+        let mut tries = Tries::new(self.patience);
         loop {
             match self.endpoint(host, doing) {
                 Ok(base) => {

@@ -83,6 +83,8 @@ pub(crate) const PASSWORD: &str = "STRATA_REGISTRY_PASSWORD";
 pub struct Login {
     pub(crate) username: String,
     pub(crate) password: String,
+    /// Where it comes from, to be told to people.
+    pub(crate) place: String,
 }
 
 impl Login {
@@ -91,7 +93,15 @@ impl Login {
         Self {
             username: username.into(),
             password: password.into(),
+            place: "the caller".to_owned(),
         }
+    }
+
+    /// The same, with where it comes from, which is told to people when it is refused.
+    #[must_use]
+    pub fn out_of(mut self, place: impl Into<String>) -> Self {
+        self.place = place.into();
+        self
     }
 
     /// The login in `STRATA_REGISTRY_USERNAME` and `STRATA_REGISTRY_PASSWORD`, if both are set. Whose
@@ -103,7 +113,10 @@ impl Login {
         let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let half = |set, missing| Err(Error::HalfCredentials { set, missing });
         match (read(USERNAME), read(PASSWORD)) {
-            (Some(username), Some(password)) => Ok(Some(Self::new(username, password))),
+            (Some(username), Some(password)) => {
+                let place = format!("{USERNAME} and {PASSWORD}");
+                Ok(Some(Self::new(username, password).out_of(place)))
+            }
             (None, None) => Ok(None),
             (Some(_), None) => half(USERNAME, PASSWORD),
             (None, Some(_)) => half(PASSWORD, USERNAME),

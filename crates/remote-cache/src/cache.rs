@@ -8,11 +8,12 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use layer::{BoxError, Part, PartCache};
 use lock::Sha256;
-use registry::{Client, Manifest, Repository, media_type};
+use registry::{Client, Manifest, Patience, Repository, media_type};
 use store::{Key, Progress};
 
 use crate::{
@@ -23,9 +24,20 @@ use crate::{
 /// The largest packed index that is read, in bytes.
 const INDEX_LIMIT: u64 = 64 << 20;
 
+/// How long to put up with a cache that does not answer a question: it only saves work.
+const BRIEF: Patience = Patience {
+    tries: 3,
+    wait: Duration::from_millis(500),
+    longest: Duration::from_secs(2),
+    obeyed: Duration::from_secs(10),
+};
+
 /// A repository of a registry that keeps parts by recipe key. The user has named it.
 pub struct Cache {
+    /// For bytes that are worth waiting for.
     pub(crate) client: Client,
+    /// For questions.
+    pub(crate) asking: Client,
     pub(crate) repository: Repository,
     pub(crate) secret: Secret,
     progress: Arc<dyn Progress>,
@@ -34,6 +46,8 @@ pub struct Cache {
     distrusted: Mutex<BTreeSet<Key>>,
     /// The indexes of the parts that were told of, by the part's tar.
     indexes: Mutex<BTreeMap<(Key, Sha256), Descriptor>>,
+    /// OCI's empty blob was put there.
+    pub(crate) has_empty: Mutex<bool>,
 }
 
 impl fmt::Debug for Cache {
@@ -53,6 +67,7 @@ impl Cache {
         progress: Arc<dyn Progress>,
     ) -> Self {
         Self {
+            asking: client.with_patience(BRIEF),
             client,
             repository,
             secret,
@@ -60,6 +75,7 @@ impl Cache {
             lost: AtomicBool::new(false),
             distrusted: Mutex::default(),
             indexes: Mutex::default(),
+            has_empty: Mutex::default(),
         }
     }
 
@@ -81,15 +97,24 @@ impl Cache {
         let tag = about.tag(key);
         let accept = [media_type::MANIFEST];
         let answer = self
-            .client
+            .asking
             .manifest(&self.repository, tag.as_str(), &accept);
-        self.answered(answer).flatten()
+        self.answered(about, key, answer).flatten()
     }
 
-    /// What a call gave; where it failed the cache is lost.
-    fn answered<T>(&self, answer: registry::Result<T>) -> Option<T> {
+    /// What a call about an entry gave. Where what came is not what it should be, the entry is refused; where
+    /// nothing came the cache is lost.
+    fn answered<T>(&self, about: About, key: &Key, answer: registry::Result<T>) -> Option<T> {
+        use registry::Error::{Content, Odd, TooLarge, WrongDigest};
+
         match answer {
             Ok(answer) => Some(answer),
+            Err(error @ (Content { .. } | WrongDigest { .. } | TooLarge { .. } | Odd { .. })) => {
+                // Its hint is for those who push.
+                let text = error.to_string();
+                self.refuse(about, key, text.lines().next().unwrap_or_default());
+                None
+            }
             Err(error) => {
                 if !self.lost.swap(true, Ordering::Relaxed) {
                     self.progress.warn(&format!(
@@ -114,8 +139,8 @@ impl Cache {
     /// Whether the blobs of an entry are all there, with the sizes that it says.
     fn has_blobs(&self, key: &Key, entry: &Entry) -> Option<()> {
         for part in &entry.parts {
-            let found = self.client.head_blob(&self.repository, &part.digest);
-            let problem = match self.answered(found)? {
+            let found = self.asking.head_blob(&self.repository, &part.digest);
+            let problem = match self.answered(About::Parts, key, found)? {
                 Some(size) if size == part.size => continue,
                 Some(size) => format!(
                     "its blob {} has {size} bytes, and its record says {}",

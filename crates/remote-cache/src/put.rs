@@ -1,8 +1,11 @@
 //! Filling a cache: blobs first, then the entry that names them.
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    sync::PoisonError,
+};
 
-use layer::{Part, packed_index};
+use layer::{Part, PartCache, packed_index};
 use lock::Sha256;
 use registry::{BlobSource, Bytes, Pushed, Repository, media_type};
 use store::{Key, Store};
@@ -34,6 +37,14 @@ impl Cache {
         let Some(key) = parts.first().map(|part| part.key) else {
             return Ok(Put::Known);
         };
+        // What was taken from here stands here: nothing has to be brought to see it.
+        let is_own = |part: &&Part| {
+            let elsewhere = part.elsewhere.as_ref();
+            elsewhere.is_some_and(|elsewhere| elsewhere.cache().name() == self.name())
+        };
+        if parts.iter().all(is_own) {
+            return Ok(Put::Known);
+        }
         let mut indexes = Vec::with_capacity(parts.len());
         for part in parts {
             indexes.push(Bytes::new(packed_index(store, part)?));
@@ -63,7 +74,7 @@ impl Cache {
         for index in &indexes {
             push(index)?;
         }
-        push(&empty())?;
+        self.push_empty()?;
         self.tag(About::Parts, &key, &document)?;
         Ok(Put::Added { bytes })
     }
@@ -77,14 +88,28 @@ impl Cache {
         if self.stands(About::Owned, key, &document)? {
             return Ok(Put::Known);
         }
-        self.client.push_blob(&self.repository, &empty(), &[])?;
+        self.push_empty()?;
         self.tag(About::Owned, key, &document)?;
         Ok(Put::Added { bytes: 0 })
     }
 
+    /// Puts OCI's empty blob there, once: a registry may lose sight of a blob for a moment while it is put
+    /// there again.
+    fn push_empty(&self) -> Result<()> {
+        let mut has = self
+            .has_empty
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !*has {
+            self.client.push_blob(&self.repository, &empty(), &[])?;
+            *has = true;
+        }
+        Ok(())
+    }
+
     fn stands(&self, about: About, key: &Key, document: &[u8]) -> Result<bool> {
         let tag = about.tag(key);
-        let found = self.client.head_manifest(&self.repository, tag.as_str())?;
+        let found = self.asking.head_manifest(&self.repository, tag.as_str())?;
         Ok(found.is_some_and(|found| found.digest == Bytes::new(document).digest()))
     }
 

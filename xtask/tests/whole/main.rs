@@ -3,8 +3,7 @@
 //! whatever else differs; what goes wrong from outside gives one clear error or heals, and the store
 //! still makes the right image.
 //!
-//! The packages come from the user's store, or are fetched once from the ordinary registries; where
-//! neither has them the tests say so and do nothing.
+//! Where the packages can be had from nowhere, the tests say so and do nothing (see `small_image`).
 #![allow(clippy::unwrap_used)] // helpers outside of #[test] functions
 
 mod check;
@@ -14,22 +13,13 @@ mod edition;
 mod forecast;
 mod full_disk;
 mod kills;
-mod mirror;
 mod offline;
-mod program;
 #[allow(dead_code)]
-#[path = "../../../crates/store/tests/server/mod.rs"]
-mod server;
-mod small_lock;
-mod stores;
+#[path = "../small_image/mod.rs"]
+mod small_image;
 mod together;
 mod user;
 #[path = "../../../crates/zip/tests/making/mod.rs"]
 mod zips;
 
-use std::io::Write;
-
-/// Says why a test does nothing, past the test harness, which keeps what passing tests print.
-fn skipped(why: &str) {
-    let _ = writeln!(std::io::stderr(), "\nskipped: {why}");
-}
+use small_image::{mirror, program, skipped, small_lock, stores};

@@ -67,7 +67,7 @@ impl Client {
             offset: 0,
             hasher: sha2::Sha256::new(),
             body: None,
-            tries: Tries::new(self.options().patience),
+            tries: Tries::new(self.patience),
             verified: false,
         };
         reader.open()?;
@@ -127,7 +127,7 @@ impl Client {
         limit: u64,
         what: &str,
     ) -> Result<Option<(Head, Vec<u8>)>> {
-        let mut tries = Tries::new(self.options().patience);
+        let mut tries = Tries::new(self.patience);
         loop {
             let failure = match self.once(host, ask) {
                 Ok(answer) if answer.status == 404 => return Ok(None),

@@ -65,7 +65,7 @@ impl<'a> Uploading<'a> {
             blob,
             telling,
             doing,
-            tries: Tries::new(options.patience),
+            tries: Tries::new(client.patience),
             lost: 0,
             high: 0,
             way,
@@ -108,7 +108,7 @@ impl<'a> Uploading<'a> {
             };
             small = false;
             self.lost += 1;
-            if self.lost > 2 * self.client.options().patience.tries {
+            if self.lost > 2 * self.client.patience.tries {
                 return Err(why.into_error(self.doing, &self.host.registry, self.lost));
             }
             // What was learned is put in `learned` for the next blob as well.

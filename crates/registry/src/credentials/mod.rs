@@ -99,7 +99,7 @@ impl Credentials {
         if let Some((_, login)) = logins.find(|(registry, _)| fits(registry)) {
             return Ok(Some(Found {
                 secret: Secret::Login(login.clone()),
-                place: "the caller".to_owned(),
+                place: login.place.clone(),
             }));
         }
         for path in &self.files {

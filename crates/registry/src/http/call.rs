@@ -83,7 +83,7 @@ impl Client {
     /// Asks until there is an answer that another try would not change. Its status may still be one
     /// that says no.
     pub(crate) fn ask(&self, host: &Host, ask: &Ask<'_>) -> Result<Answer> {
-        let mut tries = Tries::new(self.inner.options.patience);
+        let mut tries = Tries::new(self.patience);
         loop {
             match self.once(host, ask) {
                 Ok(answer) => return Ok(answer),

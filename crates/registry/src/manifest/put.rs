@@ -6,11 +6,19 @@ use ureq::http::{Method, header};
 
 use super::{MANIFEST_LIMIT, get};
 use crate::{
-    By, Client, Error, Repository, Result,
+    By, Client, Error, Patience, Repository, Result,
     auth::Scope,
     blob::{answered, check_digest},
-    http::{Ask, Send},
+    http::{Ask, Failure, Send},
+    retry::Tries,
 };
+
+/// What a registry says of a manifest that names a blob which it does not see: `BLOB_UNKNOWN` or
+/// `MANIFEST_BLOB_UNKNOWN`. Those who push have put it there; but a registry may need a moment to see it, and
+/// the distribution project's own does not while another client puts the same blob there.
+const UNKNOWN: &str = "BLOB_UNKNOWN";
+/// How often it is believed.
+const UNSEEN: u32 = 5;
 
 impl Client {
     /// Pushes a manifest by a tag, or by its digest alone, and gives its digest. Where it refers to a
@@ -65,24 +73,40 @@ impl Client {
             _ => {}
         }
         let host = self.host(repository);
-        let answer = self.ask(
-            &host,
-            &Ask {
-                doing: &doing,
-                method: Method::PUT,
-                url: self.url(&host, repository, &get::path(repository, by)?, &doing)?,
-                headers: vec![(header::CONTENT_TYPE, media_type.to_owned())],
-                send: Send::Bytes(bytes),
-                repository,
-                scopes: vec![Scope::push(repository)],
-                fresh: false,
-            },
-        )?;
-        if !answer.is_success() {
-            return Err(answered(answer, &doing));
+        let ask = Ask {
+            doing: &doing,
+            method: Method::PUT,
+            url: self.url(&host, repository, &get::path(repository, by)?, &doing)?,
+            headers: vec![(header::CONTENT_TYPE, media_type.to_owned())],
+            send: Send::Bytes(bytes),
+            repository,
+            scopes: vec![Scope::push(repository)],
+            fresh: false,
+        };
+        let mut tries = Tries::new(Patience {
+            tries: self.patience.tries.min(UNSEEN),
+            ..self.patience
+        });
+        loop {
+            let answer = self.ask(&host, &ask)?;
+            let status = answer.status;
+            if answer.is_success() {
+                check_digest(&answer, &digest.to_oci(), &doing)?;
+                return Ok((digest, answer.header("oci-subject").is_some()));
+            }
+            match answered(answer, &doing) {
+                Error::Answered { said, .. } if said.contains(UNKNOWN) => {
+                    let after = None;
+                    let failure = Failure::Busy {
+                        status,
+                        said,
+                        after,
+                    };
+                    self.pause(&mut tries, failure, &doing, &host.registry)?;
+                }
+                error => return Err(error),
+            }
         }
-        check_digest(&answer, &digest.to_oci(), &doing)?;
-        Ok((digest, answer.header("oci-subject").is_some()))
     }
 }
 

@@ -5,10 +5,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -18,24 +15,8 @@ use crate::support::{
     self, child, client,
     debian::Debian,
     front::{Verdict, front},
-    has, login, noise, options, repository, run, token,
+    login, noise, options, repository, token,
 };
-
-/// A registry that wants `me` and `right`.
-fn guarded() -> Option<Debian> {
-    if !has("htpasswd") {
-        return None;
-    }
-    Debian::with(|folder| {
-        let line = run("htpasswd", &["-Bbn", "me", "right"]);
-        let file = folder.join("htpasswd");
-        fs::write(&file, line).unwrap();
-        format!(
-            "auth:\n  htpasswd:\n    realm: tests\n    path: {}\n",
-            file.display()
-        )
-    })
-}
 
 fn with_files(files: &[&Path]) -> Client {
     let files = files.iter().map(|file| file.to_path_buf());
@@ -52,14 +33,18 @@ fn push(client: &Client, registry: &str, name: &str) -> strata_registry::Result<
 
 #[test]
 fn basic() {
-    let Some(registry) = guarded() else { return };
+    let Some(registry) = Debian::guarded() else {
+        return;
+    };
     let pushed = push(&login("me", "right"), &registry.host(), "a").unwrap();
     assert!(matches!(pushed, Pushed::Uploaded { .. }));
 }
 
 #[test]
 fn a_wrong_password_is_one_clear_error() {
-    let Some(registry) = guarded() else { return };
+    let Some(registry) = Debian::guarded() else {
+        return;
+    };
     let client = login("me", "hunter2");
     let error = push(&client, &registry.host(), "a").unwrap_err();
     assert!(matches!(error, Error::WrongCredentials { .. }), "{error:?}");
@@ -83,7 +68,9 @@ fn a_wrong_password_is_one_clear_error() {
 
 #[test]
 fn no_credentials() {
-    let Some(registry) = guarded() else { return };
+    let Some(registry) = Debian::guarded() else {
+        return;
+    };
     let error = push(&client(), &registry.host(), "a").unwrap_err();
     let text = error.to_string();
     assert!(matches!(error, Error::NoCredentials { .. }), "{error:?}");
@@ -95,7 +82,9 @@ fn no_credentials() {
 
 #[test]
 fn credentials_in_files() {
-    let Some(registry) = guarded() else { return };
+    let Some(registry) = Debian::guarded() else {
+        return;
+    };
     let folder = registry.folder.path();
     let auth = |pair: &str| format!(r#"{{"auth":"{}"}}"#, STANDARD.encode(pair));
     let docker = folder.join("docker.json");
@@ -124,7 +113,9 @@ fn credentials_in_files() {
 
 #[test]
 fn a_helper_program() {
-    let Some(registry) = guarded() else { return };
+    let Some(registry) = Debian::guarded() else {
+        return;
+    };
     let folder = registry.folder.path();
     let script = |name: &str, text: &str| {
         let path = folder.join(format!("docker-credential-{name}"));
@@ -199,29 +190,9 @@ fn push_as_this_machine_would() {
     }
 }
 
-/// A registry that wants tokens, and the server that gives them, good for some seconds.
-fn with_tokens(seconds: u64) -> Option<(Debian, support::http::Server, Arc<AtomicU64>)> {
-    if !has("openssl") || !has("docker-registry") {
-        return None;
-    }
-    let keys = tempfile::tempdir().unwrap().keep();
-    token::make_key(&keys);
-    let seconds = Arc::new(AtomicU64::new(seconds));
-    let tokens = token::server(&keys, seconds.clone());
-    let registry = Debian::with(|_| {
-        format!(
-            "auth:\n  token:\n    realm: http://{}/token\n    service: registry\n    issuer: tests\n    \
-             rootcertbundle: {}\n",
-            tokens.host(),
-            keys.join("token.crt").display()
-        )
-    });
-    registry.map(|registry| (registry, tokens, seconds))
-}
-
 #[test]
 fn bearer() {
-    let Some((registry, tokens, _)) = with_tokens(300) else {
+    let Some((registry, tokens)) = token::registry(300) else {
         return;
     };
     let client = login(token::USER.0, token::USER.1);
@@ -251,7 +222,7 @@ fn bearer() {
 
 #[test]
 fn bearer_with_an_identity_token() {
-    let Some((registry, tokens, _)) = with_tokens(300) else {
+    let Some((registry, tokens)) = token::registry(300) else {
         return;
     };
     let file = registry.folder.path().join("auth.json");
@@ -269,7 +240,7 @@ fn bearer_with_an_identity_token() {
 
 #[test]
 fn bearer_with_a_wrong_password_or_none() {
-    let Some((registry, tokens, _)) = with_tokens(300) else {
+    let Some((registry, tokens)) = token::registry(300) else {
         return;
     };
     let host = registry.host();
@@ -304,7 +275,7 @@ fn bearer_with_a_wrong_password_or_none() {
 
 #[test]
 fn a_token_that_expires_in_mid_push_is_renewed() {
-    let Some((registry, tokens, _)) = with_tokens(300) else {
+    let Some((registry, tokens)) = token::registry(300) else {
         return;
     };
     // The proxy finds each third token worn out, once.

@@ -219,6 +219,41 @@ fn a_wrong_digest_in_an_answer_is_an_error_that_names_it() {
     assert_eq!(other, None);
 }
 
+/// A registry may need a moment to see blobs that it has taken.
+#[test]
+fn a_manifest_whose_blobs_are_not_seen_yet() {
+    let Some(registry) = Debian::start() else {
+        return;
+    };
+    for (blind, is_enough) in [(2, true), (usize::MAX, false)] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        let proxy = front(
+            registry.port,
+            move |head| {
+                let is_it = head.method == "PUT" && head.path.contains("/manifests/");
+                match is_it && count.fetch_add(1, Ordering::SeqCst) < blind {
+                    true => Verdict::Answer(Reply::new(
+                        400,
+                        r#"{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown"}]}"#,
+                    )),
+                    false => Verdict::Pass,
+                }
+            },
+            |_, reply| reply,
+        );
+        let pushed = push_image(&client(), &proxy.host(), 85, 5 << 20);
+        let asked = asked.load(Ordering::SeqCst);
+        match pushed {
+            Ok(_) => assert!(is_enough && asked > 2, "{asked}"),
+            Err(error) => {
+                assert!(!is_enough && asked == 5, "{asked}: {error}");
+                assert!(error.to_string().contains("BLOB_UNKNOWN"), "{error}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_registry_that_goes_on_failing_is_given_up_and_nothing_is_tagged() {
     let Some(registry) = Debian::start() else {

@@ -9,5 +9,8 @@ mod faults;
 mod images;
 mod limits;
 mod resume;
+#[allow(dead_code)]
+#[path = "../servers/mod.rs"]
+mod servers;
 mod support;
 mod tls;

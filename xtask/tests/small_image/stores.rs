@@ -11,7 +11,7 @@ use std::{
 use lock::{Artifact, Lock, Origin, Sha256};
 use store::{Error, Fetcher, Store};
 
-use crate::{
+use super::{
     mirror::Mirror,
     program::{digest, image_from},
     skipped,
@@ -36,8 +36,10 @@ fn make() -> Option<Reference> {
     let lock = small_lock();
     let fetched = fetched(&lock)?;
     let mirror = Mirror::start(&lock, &fetched);
-    // Kept between runs, for the next one to remove: statics are never dropped.
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("reference");
+    // Kept between runs, for the next one to remove: statics are never dropped. Each program of tests has
+    // one of its own.
+    let name = concat!("reference-", env!("CARGO_CRATE_NAME"));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
     let path = write_lock(&folder);
     let built = image_from(&path, &folder.join("store"), &mirror).output();

@@ -12,7 +12,7 @@ use std::{
 
 use lock::{Lock, Origin};
 
-use crate::{
+use super::{
     server::{Answer, Request, Server},
     stores::download,
 };

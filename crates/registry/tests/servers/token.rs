@@ -6,10 +6,6 @@ use std::{
     io::Write,
     path::Path,
     process::{Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -20,6 +16,8 @@ use base64::{
 use serde_json::{Value, json};
 
 use super::{
+    debian::Debian,
+    has,
     http::{Head, Reply, Server},
     run,
 };
@@ -27,8 +25,27 @@ use super::{
 pub const USER: (&str, &str) = ("me", "right");
 pub const REFRESH: &str = "refresh-token-of-me";
 
+/// A registry that wants tokens, and the server that gives them, good for some seconds.
+pub fn registry(seconds: u64) -> Option<(Debian, Server)> {
+    if !has("openssl") || !has("docker-registry") {
+        return None;
+    }
+    let keys = tempfile::tempdir().unwrap().keep();
+    make_key(&keys);
+    let tokens = server(&keys, seconds);
+    let registry = Debian::with(|_| {
+        format!(
+            "auth:\n  token:\n    realm: http://{}/token\n    service: registry\n    issuer: tests\n    \
+             rootcertbundle: {}\n",
+            tokens.host(),
+            keys.join("token.crt").display()
+        )
+    });
+    registry.map(|registry| (registry, tokens))
+}
+
 /// Makes a key and a certificate of its own in `folder`.
-pub fn make_key(folder: &Path) {
+fn make_key(folder: &Path) {
     let at = |name: &str| folder.join(name).display().to_string();
     let (key, certificate) = (at("token.key"), at("token.crt"));
     run(
@@ -51,8 +68,8 @@ pub fn make_key(folder: &Path) {
     );
 }
 
-/// A token server with the key in `folder`; tokens are good for as long as `seconds` says.
-pub fn server(folder: &Path, seconds: Arc<AtomicU64>) -> Server {
+/// A token server with the key in `folder`.
+fn server(folder: &Path, seconds: u64) -> Server {
     let folder = folder.to_owned();
     Server::start(move |head, body| {
         let mut form = String::new();
@@ -64,7 +81,6 @@ pub fn server(folder: &Path, seconds: Arc<AtomicU64>) -> Server {
                 return Some(Reply::new(401, text));
             }
         };
-        let seconds = seconds.load(Ordering::SeqCst);
         let token = sign(&folder, &scopes, seconds);
         let answer = json!({ "token": token, "expires_in": seconds });
         Some(Reply::new(200, answer.to_string()))
