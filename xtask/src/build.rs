@@ -153,9 +153,8 @@ pub fn then<T>(
         };
         match poisoned(&error) {
             Some((cache, key)) if distrusted.insert((cache.clone(), key)) => {
-                let told = error.to_string();
-                let what = told.split("
-hint:").next().unwrap_or(&told);
+                let text = error.to_string();
+                let what = text.lines().next().unwrap_or_default();
                 timings.warn(&format!("{what}; it is not taken"));
                 caches.distrust(&cache, &key);
             }
