@@ -14,6 +14,9 @@ use url::Url;
 
 use crate::{Error, Options, Patience, Repository, Result, http::Host, retry::Tries};
 
+/// How often a registry is tried that has never answered: most likely its name is wrong.
+const CONTACT: u32 = 4;
+
 /// A client of registries. Cheap to clone; clones share connections, tokens and counters, and may be
 /// used from many threads at a time.
 #[derive(Clone)]
@@ -105,7 +108,10 @@ impl Client {
         path: &str,
         doing: &str,
     ) -> Result<Url> {
-        let mut tries = Tries::new(self.patience);
+        let mut tries = Tries::new(Patience {
+            tries: self.patience.tries.min(CONTACT),
+            ..self.patience
+        });
         loop {
             match self.endpoint(host, doing) {
                 Ok(base) => {
