@@ -22,6 +22,8 @@ const GUESS: Duration = Duration::from_secs(5);
 /// What Go's servers say to a client that has the scheme wrong.
 const HTTPS_WANTED: &str = "HTTP request to an HTTPS server";
 
+/// How often a registry is tried that has never answered: most likely its name is wrong.
+const CONTACT: u32 = 4;
 /// A registry that could not be reached so long ago may be tried as often as one that never was.
 const FORGOTTEN: Duration = Duration::from_secs(600);
 
@@ -35,7 +37,7 @@ impl Client {
                 Endpoint::At(url) => return Ok(url),
                 Endpoint::Lost(lost) => lost,
             };
-            if lost.tries >= self.patience.tries.max(1) {
+            if lost.tries >= self.patience.tries.clamp(1, CONTACT) {
                 let failure = Failure::Broken(lost.answer);
                 return Err(failure.into_error(doing, &host.registry, lost.tries));
             }

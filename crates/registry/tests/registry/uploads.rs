@@ -137,7 +137,7 @@ fn a_source_that_fails_at_its_end_is_not_pushed() {
     }
 }
 
-/// One patience, whoever tries.
+/// One patience, whoever tries, and a short one for what has never answered.
 #[test]
 fn many_threads_give_up_a_silent_registry_together() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -154,7 +154,6 @@ fn many_threads_give_up_a_silent_registry_together() {
     let client = Client::new(Options {
         plain_http: [host.clone()].into(),
         patience: Patience {
-            tries: 4,
             wait: std::time::Duration::from_millis(250),
             longest: std::time::Duration::from_secs(60),
             ..patience()
