@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result, bail};
-use registry::{BlobSource, Bytes, Reference, media_type};
+use registry::{BlobSource, Bytes, Reference, empty, media_type};
 
 use crate::{
     progress::Bars,
@@ -42,7 +42,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let image: Reference = args.image.parse()?;
     let repository = image.repository();
-    let registries = Registries::new(&args.registry, Some(repository), Arc::new(Bars::new()))?;
+    let registries = Registries::new(&args.registry, &[repository], Arc::new(Bars::new()))?;
     let client = registries.client(repository);
     let Some(subject) = client.head_manifest(repository, image.by())? else {
         bail!("the registry has no image {image}\nhint: push it first (`cargo xtask push`)");
@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Result<()> {
         );
     }
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let (document, empty) = (Bytes::new(bytes), Bytes::new(&b"{}"[..]));
+    let (document, empty) = (Bytes::new(bytes), empty());
     client.push_blob(repository, &document, &[])?;
     client.push_blob(repository, &empty, &[])?;
     let title = file
@@ -79,7 +79,7 @@ pub fn run(args: &Args) -> Result<()> {
         "mediaType": media_type::MANIFEST,
         "artifactType": kind,
         "config": {
-            "mediaType": "application/vnd.oci.empty.v1+json",
+            "mediaType": media_type::EMPTY,
             "digest": empty.digest().to_oci(), "size": empty.size(),
         },
         "layers": [{

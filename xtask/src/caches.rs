@@ -49,8 +49,11 @@ impl Caches {
         target: Option<&Repository>,
         progress: Arc<dyn Progress>,
     ) -> Result<Self> {
-        let named = options.cache_from.first().or(options.cache_to.first());
-        let registries = Registries::new(registry, target.or(named), progress.clone())?;
+        let named: Vec<&Repository> = match target {
+            Some(target) => vec![target],
+            None => options.cache_from.iter().chain(&options.cache_to).collect(),
+        };
+        let registries = Registries::new(registry, &named, progress.clone())?;
         let secret = Secret::from_env();
         let cache = |repository: &Repository| {
             Arc::new(Cache::new(

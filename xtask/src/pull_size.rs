@@ -85,12 +85,10 @@ pub fn run(args: &Args) -> Result<()> {
 fn registries(args: &Args) -> Result<Registries> {
     let names = [&args.old, &args.new];
     let references = names.iter().filter(|name| !is_edition(name));
-    let reference = references
-        .filter_map(|name| name.parse::<Reference>().ok())
-        .next();
-    let repository = reference.as_ref().map(Reference::repository);
+    let references: Vec<Reference> = references.filter_map(|name| name.parse().ok()).collect();
+    let named: Vec<_> = references.iter().map(Reference::repository).collect();
     let progress = std::sync::Arc::new(crate::progress::Bars::new());
-    Registries::new(&args.options.registry, repository, progress)
+    Registries::new(&args.options.registry, &named, progress)
 }
 
 fn is_edition(name: &str) -> bool {

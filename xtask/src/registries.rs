@@ -1,7 +1,7 @@
 //! The registries that a command line names: one client for each, with the credentials that are meant for it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::Read,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -13,8 +13,9 @@ use store::Progress;
 /// How registries are spoken to.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct RegistryOptions {
-    /// Speak plain http to the registries that are named. (Those on this machine are tried with https and
-    /// then with http anyway.)
+    /// Speak plain http, which anyone on the way can read, to the registry that is pushed to, else to those
+    /// of --cache-from and --cache-to. (Those on this machine are tried with https and then with http
+    /// anyway.)
     #[arg(long)]
     pub plain_http: bool,
     /// The user's name at the registry; the password comes on standard input. It is for the registry that is
@@ -30,21 +31,31 @@ pub struct RegistryOptions {
 
 /// The clients of a command.
 pub struct Registries {
-    insecure: bool,
-    /// A login, and the one registry that it is meant for.
-    login: Option<(Login, String)>,
+    /// The registries that are spoken to by plain http.
+    plain_http: BTreeSet<String>,
+    /// The registry that a login on the command line or in the environment is meant for.
+    first: Option<String>,
+    login: Option<Login>,
     progress: Arc<dyn Progress>,
     clients: Mutex<BTreeMap<String, Client>>,
 }
 
 impl Registries {
-    /// The clients that the options ask for. A login on the command line or in the environment is for the
-    /// registry `first`, and shown to no other; without one it is not looked for.
+    /// The clients that the options ask for, of a command that names these repositories. A login on the
+    /// command line or in the environment is for the first one's registry, and shown to no other; without
+    /// one it is not looked for. Plain http is for all of them, and for no registry that an edition names.
     pub fn new(
         options: &RegistryOptions,
-        first: Option<&Repository>,
+        named: &[&Repository],
         progress: Arc<dyn Progress>,
     ) -> Result<Self> {
+        let mut registries = named.iter().map(|named| named.registry().to_owned());
+        let plain_http = match options.plain_http {
+            true if named.is_empty() => bail!("--plain-http is for a registry, and none is named"),
+            true => registries.clone().collect(),
+            false => BTreeSet::new(),
+        };
+        let first = registries.next();
         let login = match &options.username {
             Some(_) if first.is_none() => {
                 bail!("--username is for a registry, and none is named");
@@ -63,9 +74,9 @@ impl Registries {
             }
             None => Login::from_env()?,
         };
-        let login = login.zip(first.map(|first| first.registry().to_owned()));
         Ok(Self {
-            insecure: options.plain_http,
+            plain_http,
+            first,
             login,
             progress,
             clients: Mutex::default(),
@@ -77,14 +88,15 @@ impl Registries {
         let registry = repository.registry();
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let made = clients.entry(registry.to_owned()).or_insert_with(|| {
-            let credentials = match &self.login {
-                Some((login, meant)) => {
-                    Credentials::of_this_machine().with_login(meant, login.clone())
+            let mut credentials = Credentials::of_this_machine();
+            if let Some(meant) = &self.first {
+                credentials = credentials.with_variables_for(meant);
+                if let Some(login) = &self.login {
+                    credentials = credentials.with_login(meant, login.clone());
                 }
-                None => Credentials::of_this_machine(),
-            };
+            }
             Client::new(Options {
-                insecure: self.insecure,
+                plain_http: self.plain_http.clone(),
                 credentials,
                 progress: self.progress.clone(),
                 ..Options::default()

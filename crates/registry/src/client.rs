@@ -12,7 +12,7 @@ use std::{
 use ureq::Agent;
 use url::Url;
 
-use crate::{Error, Options, Patience, Repository, Result, http::Host, retry::Tries};
+use crate::{Error, Options, Patience, Repository, Result, http::Host};
 
 /// A client of registries. Cheap to clone; clones share connections, tokens and counters, and may be
 /// used from many threads at a time.
@@ -105,19 +105,12 @@ impl Client {
         path: &str,
         doing: &str,
     ) -> Result<Url> {
-        let mut tries = Tries::new(self.patience);
-        loop {
-            match self.endpoint(host, doing) {
-                Ok(base) => {
-                    let path = format!("v2/{}/{path}", repository.name());
-                    return base.join(&path).map_err(|error| Error::Odd {
-                        doing: doing.to_owned(),
-                        problem: error.to_string(),
-                    });
-                }
-                Err(failure) => self.pause(&mut tries, failure, doing, &host.registry)?,
-            }
-        }
+        let base = self.reach(host, doing)?;
+        let path = format!("v2/{}/{path}", repository.name());
+        base.join(&path).map_err(|error| Error::Odd {
+            doing: doing.to_owned(),
+            problem: error.to_string(),
+        })
     }
 }
 

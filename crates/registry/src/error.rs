@@ -52,7 +52,7 @@ pub enum Error {
     #[error(
         "{doing}: the registry answered {status}{}{said}{}",
         tried(*tries),
-        hint(*status)
+        hint(*status, *push)
     )]
     Answered {
         /// What was being done, to what.
@@ -63,6 +63,8 @@ pub enum Error {
         said: String,
         /// How often it was tried in vain.
         tries: u32,
+        /// Something was to be put there.
+        push: bool,
     },
     /// There is a limit on requests, and it is long.
     #[error(
@@ -78,8 +80,8 @@ pub enum Error {
     /// Credentials are needed, and there are none.
     #[error(
         "{doing}: {registry} asks for credentials, and none were found for it{said}\n\
-         hint: run `docker login {registry}` or `podman login {registry}`, \
-         or set STRATA_REGISTRY_USERNAME and STRATA_REGISTRY_PASSWORD"
+         hint: run `docker login {registry}` or `podman login {registry}`{}",
+        or_variables(*variables)
     )]
     NoCredentials {
         /// What was being done, to what.
@@ -88,6 +90,8 @@ pub enum Error {
         registry: String,
         /// The registry's own words.
         said: String,
+        /// The variables for a login would be for this registry.
+        variables: bool,
     },
     /// The registry does not take the credentials.
     #[error(
@@ -161,10 +165,17 @@ pub enum Error {
         /// The variable that is missing.
         missing: &'static str,
     },
+    /// A variable with half of the credentials cannot be read.
+    #[error("{name} is set to something that is not UTF-8\nhint: set it anew, or unset it")]
+    NoText {
+        /// The variable.
+        name: &'static str,
+    },
     /// The registry names something else than what was sent or asked for.
     #[error(
         "{doing}: the registry answers for {answered}, expected {expected}\n\
-         hint: the registry, or a proxy before it, is at fault; nothing was tagged"
+         hint: the registry, or a proxy before it, is at fault{}",
+        if *tagged { "" } else { "; nothing was tagged" }
     )]
     WrongDigest {
         /// What was being done, to what.
@@ -173,6 +184,21 @@ pub enum Error {
         expected: String,
         /// The digest that the registry gave.
         answered: String,
+        /// It is about a manifest, so that a tag may name it already.
+        tagged: bool,
+    },
+    /// Others write the same list at the same time.
+    #[error(
+        "{doing}: the list tagged {tag} lacks it after {writes} writes\n\
+         hint: others write that list as well; run the same command again"
+    )]
+    Overwritten {
+        /// What was being done, to what.
+        doing: String,
+        /// The list's tag.
+        tag: String,
+        /// How often it was written.
+        writes: u32,
     },
     /// What came is not what its digest says.
     #[error("{what}: expected {expected}, received {found}")]
@@ -231,10 +257,18 @@ fn tried(tries: u32) -> String {
     }
 }
 
+fn or_variables(help: bool) -> &'static str {
+    if help {
+        ", or set STRATA_REGISTRY_USERNAME and STRATA_REGISTRY_PASSWORD"
+    } else {
+        ""
+    }
+}
+
 /// What to do about a status, where that is known.
-fn hint(status: u16) -> &'static str {
+fn hint(status: u16, push: bool) -> &'static str {
     match status {
-        404 => "\nhint: some registries want a repository to be made before the first push",
+        404 if push => "\nhint: some registries want a repository to be made before the first push",
         405 | 501 => "\nhint: this registry cannot do that",
         413 => "\nhint: the registry, or a proxy before it, limits the size of uploads",
         429 => "\nhint: the registry limits requests; run the same command again later",

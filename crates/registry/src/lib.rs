@@ -41,7 +41,7 @@ mod reference;
 mod retry;
 mod said;
 
-pub use blob::{BlobReader, BlobSource, Bytes, File, Mount, Pushed, Upload};
+pub use blob::{BlobReader, BlobSource, Bytes, File, Mount, Pushed, Upload, empty};
 pub use client::Client;
 pub use credentials::Credentials;
 pub use error::{Error, Result};

@@ -1,6 +1,8 @@
 //! How a client is set up.
 
 use std::{
+    collections::BTreeSet,
+    ffi::OsString,
     fmt,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
@@ -8,18 +10,21 @@ use std::{
 
 use store::{Progress, Silent};
 
+#[cfg(doc)]
+use crate::Repository;
 use crate::{Credentials, Error, Result};
 
 /// How a [`crate::Client`] is set up. `Options::default()` is right for a person at a terminal:
 /// https, Docker's and Podman's credentials, patience for about a minute.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Plain http was asked for, for whatever registry this client talks to.
+    /// The registries that are spoken to by plain http (see [`Repository::registry`]). Whoever is on the
+    /// way reads along, credentials too, so it is said for each.
     ///
-    /// Without it, a registry is spoken to by https. For `localhost`, 127.0.0.0/8 and `[::1]` alone,
+    /// All others are spoken to by https. For `localhost`, 127.0.0.0/8 and `[::1]` alone,
     /// plain http is tried next where https gets no answer at all, as Docker does. A certificate that
     /// is not trusted is an error there too.
-    pub insecure: bool,
+    pub plain_http: BTreeSet<String>,
     /// Where credentials come from.
     pub credentials: Credentials,
     /// Who hears of uploads.
@@ -36,7 +41,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            insecure: false,
+            plain_http: BTreeSet::new(),
             credentials: Credentials::default(),
             progress: Arc::new(Silent),
             patience: Patience::default(),
@@ -79,7 +84,7 @@ pub(crate) const USERNAME: &str = "STRATA_REGISTRY_USERNAME";
 pub(crate) const PASSWORD: &str = "STRATA_REGISTRY_PASSWORD";
 
 /// A user's name and password (or token). `Debug` leaves the password out.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Login {
     pub(crate) username: String,
     pub(crate) password: String,
@@ -108,11 +113,20 @@ impl Login {
     /// it is, the caller knows: [`Credentials::with_login`].
     ///
     /// # Errors
-    /// [`Error::HalfCredentials`]: one of them is missing.
+    /// [`Error::HalfCredentials`]: one of them is missing. [`Error::NoText`]: one is no UTF-8.
     pub fn from_env() -> Result<Option<Self>> {
-        let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self::from_variables(|name| std::env::var_os(name))
+    }
+
+    fn from_variables(value: impl Fn(&str) -> Option<OsString>) -> Result<Option<Self>> {
+        let read = |name| match value(name).map(OsString::into_string) {
+            None => Ok(None),
+            Some(Ok(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+            // Taking it for none would go on as somebody else.
+            Some(Err(_)) => Err(Error::NoText { name }),
+        };
         let half = |set, missing| Err(Error::HalfCredentials { set, missing });
-        match (read(USERNAME), read(PASSWORD)) {
+        match (read(USERNAME)?, read(PASSWORD)?) {
             (Some(username), Some(password)) => {
                 let place = format!("{USERNAME} and {PASSWORD}");
                 Ok(Some(Self::new(username, password).out_of(place)))
@@ -129,5 +143,42 @@ impl fmt::Debug for Login {
         f.debug_struct("Login")
             .field("username", &self.username)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    #[test]
+    fn a_login_in_variables() {
+        let read = |username: &[u8], password: &[u8]| {
+            let (username, password) = (username.to_vec(), password.to_vec());
+            Login::from_variables(|name| {
+                let value = if name == USERNAME {
+                    &username
+                } else {
+                    &password
+                };
+                Some(OsString::from_vec(value.clone()))
+            })
+        };
+        let login = read(b"me", b"right").unwrap().unwrap();
+        assert_eq!((&*login.username, &*login.password), ("me", "right"));
+        assert_eq!(read(b"", b"").unwrap(), None);
+        let half = read(b"", b"right").unwrap_err();
+        assert!(matches!(half, Error::HalfCredentials { missing, .. } if missing == USERNAME));
+        for (username, password, wrong) in [
+            (&b"me"[..], &b"hunter\xff"[..], PASSWORD),
+            (b"\xff", b"right", USERNAME),
+        ] {
+            let error = read(username, password).unwrap_err().to_string();
+            assert!(
+                error.contains(wrong) && !error.contains("hunter"),
+                "{error}"
+            );
+        }
     }
 }

@@ -60,7 +60,8 @@ impl<'a> From<&'a str> for By<'a> {
 }
 
 impl Repository {
-    /// The registry as people write it, with a port where there is one: `docker.io`, `[::1]:5000`.
+    /// The registry as people write it, with a port where there is one, in lower case: `docker.io`,
+    /// `[::1]:5000`.
     pub fn registry(&self) -> &str {
         &self.registry
     }
@@ -234,8 +235,9 @@ fn parse(text: &str) -> Result<Reference, String> {
         _ => (DEFAULT, path.to_owned()),
     };
     check_registry(registry)?;
-    let registry = match registry {
-        "index.docker.io" | "registry-1.docker.io" => DEFAULT,
+    // Hosts are the same in either case, and so are the logins for them.
+    let registry = match registry.to_ascii_lowercase() {
+        hub if matches!(&*hub, "index.docker.io" | "registry-1.docker.io") => DEFAULT.to_owned(),
         registry => registry,
     };
     let name = match name.contains('/') {
@@ -249,10 +251,7 @@ fn parse(text: &str) -> Result<Reference, String> {
         ));
     }
     Ok(Reference {
-        repository: Repository {
-            registry: registry.to_owned(),
-            name,
-        },
+        repository: Repository { registry, name },
         tag: tag.map(str::to_owned),
         digest,
     })
@@ -262,7 +261,7 @@ fn parse(text: &str) -> Result<Reference, String> {
 /// Docker takes a first word with upper-case letters for a host, too; far more often it is a
 /// repository that was not written as it must be, and the message for that helps.
 fn is_registry(host: &str) -> bool {
-    host == "localhost" || host.contains(['.', ':'])
+    host.eq_ignore_ascii_case("localhost") || host.contains(['.', ':'])
 }
 
 fn check_registry(text: &str) -> Result<(), String> {
@@ -387,7 +386,11 @@ mod tests {
                 "127.0.0.1:5000/a__b/c-d--e.f_g:V1.0_x-Y",
                 "127.0.0.1:5000/a__b/c-d--e.f_g:V1.0_x-Y",
             ),
-            ("Registry.Example.test/a", "Registry.Example.test/a"),
+            ("Registry.Example.test/a", "registry.example.test/a"),
+            ("GHCR.io/a:B", "ghcr.io/a:B"),
+            ("Index.Docker.IO/a", "docker.io/library/a"),
+            ("LOCALHOST:5000/a", "localhost:5000/a"),
+            ("[2001:DB8::1]/a", "[2001:db8::1]/a"),
             ("host.test:80/a:b", "host.test:80/a:b"),
             ("debian:13@D", "docker.io/library/debian:13@D"),
             ("ghcr.io/a/b@D", "ghcr.io/a/b@D"),

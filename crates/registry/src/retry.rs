@@ -15,6 +15,15 @@ use crate::Patience;
 /// How often a waiting thread looks whether it should stop.
 const LOOK: Duration = Duration::from_millis(25);
 
+impl Patience {
+    /// The wait after so many failures in a row.
+    pub(crate) fn after(&self, failed: u32) -> Duration {
+        let doublings = failed.saturating_sub(1).min(16);
+        let wait = self.wait.saturating_mul(1 << doublings).min(self.longest);
+        wait / 2 + wait.mul_f64(random() / 2.0)
+    }
+}
+
 /// Failures in a row.
 #[derive(Debug)]
 pub(crate) struct Tries {
@@ -60,14 +69,7 @@ impl Tries {
         match asked {
             Some(asked) if asked > self.patience.obeyed => Next::TooLong(asked),
             Some(asked) => Next::Wait(asked),
-            None => {
-                let doubled = self
-                    .patience
-                    .wait
-                    .saturating_mul(1 << (self.failed - 1).min(16));
-                let wait = doubled.min(self.patience.longest);
-                Next::Wait(wait / 2 + wait.mul_f64(random() / 2.0))
-            }
+            None => Next::Wait(self.patience.after(self.failed)),
         }
     }
 }

@@ -152,8 +152,18 @@ pub(super) fn follow(host: &Host, answer: &Answer, location: &str) -> Result<Url
     })
 }
 
-/// Refuses an answer that names another digest than it should. Not naming one is allowed.
+/// Refuses an answer that names another digest than a blob's. Not naming one is allowed.
 pub(crate) fn check_digest(answer: &Answer, expected: &str, doing: &str) -> Result<()> {
+    check_digest_of(answer, expected, doing, false)
+}
+
+/// The same of a blob, or of a manifest that has its tag already.
+pub(crate) fn check_digest_of(
+    answer: &Answer,
+    expected: &str,
+    doing: &str,
+    tagged: bool,
+) -> Result<()> {
     match answer.header(CONTENT_DIGEST) {
         // Another algorithm's digest says nothing about ours.
         Some(given) if given != expected && given.starts_with("sha256:") => {
@@ -161,6 +171,7 @@ pub(crate) fn check_digest(answer: &Answer, expected: &str, doing: &str) -> Resu
                 doing: doing.to_owned(),
                 expected: expected.to_owned(),
                 answered: given.to_owned(),
+                tagged,
             })
         }
         _ => Ok(()),
@@ -172,6 +183,7 @@ pub(crate) fn answered(answer: Answer, doing: &str) -> Error {
     Error::Answered {
         doing: doing.to_owned(),
         status: answer.status,
+        push: answer.push,
         said: answer.said(),
         tries: 1,
     }

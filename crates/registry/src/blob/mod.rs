@@ -8,9 +8,9 @@ mod session;
 mod source;
 mod upload;
 
-pub(crate) use find::{CONTENT_DIGEST, answered, check_digest};
+pub(crate) use find::{CONTENT_DIGEST, answered, check_digest_of};
 pub use find::{Mount, Upload};
 pub use pull::BlobReader;
 pub(crate) use pull::Head;
 pub use push::Pushed;
-pub use source::{BlobSource, Bytes, File};
+pub use source::{BlobSource, Bytes, File, empty};

@@ -74,8 +74,14 @@ impl Client {
                         self.cancel(repository, &unused, &doing);
                     }
                 }
-                // A mount only saves work: what forbids one does not forbid an upload.
-                Err(Error::Answered { .. } | Error::Denied { .. }) => {}
+                // A mount only saves work: what forbids one does not forbid an upload. A token server
+                // may refuse a token for two repositories and give one for the first.
+                Err(
+                    Error::Answered { .. }
+                    | Error::Denied { .. }
+                    | Error::WrongCredentials { .. }
+                    | Error::NoCredentials { .. },
+                ) => {}
                 Err(error) => return Err(error),
             }
         }

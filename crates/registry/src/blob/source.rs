@@ -94,6 +94,12 @@ impl Bytes {
     }
 }
 
+/// OCI's empty blob, which artifacts have where an image has a config, or layers (image-spec, "Guidance
+/// for an Empty Descriptor"). Its media type is [`crate::media_type::EMPTY`].
+pub fn empty() -> Bytes {
+    Bytes::new(&b"{}"[..])
+}
+
 impl BlobSource for Bytes {
     fn digest(&self) -> Sha256 {
         self.digest
@@ -107,5 +113,19 @@ impl BlobSource for Bytes {
         let mut cursor = Cursor::new(&self.bytes[..]);
         cursor.set_position(offset);
         Ok(Box::new(cursor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_empty_blob_of_the_specification() {
+        let digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        assert_eq!(
+            (empty().digest().to_oci().as_str(), empty().size()),
+            (digest, 2)
+        );
     }
 }

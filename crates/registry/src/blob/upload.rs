@@ -31,11 +31,14 @@ pub(super) struct Uploading<'a> {
     doing: &'a str,
     /// Failures since the registry last took something.
     tries: Tries,
-    /// Uploads that were lost since the registry last had more than ever before.
+    /// Uploads that were lost, as a whole or from some byte on, since the registry last had more than
+    /// ever before.
     lost: u32,
     /// The most that the registry ever said it has.
     high: u64,
     way: Learned,
+    /// This blob goes in a single PUT, which need not be so for others.
+    whole: bool,
     /// All that was sent.
     bytes: u64,
 }
@@ -57,7 +60,7 @@ impl<'a> Uploading<'a> {
     ) -> Self {
         let host = client.host(repository);
         let options = client.options();
-        let mut way = *host.learned();
+        let mut way = host.learned();
         way.chunk = way.chunk.or(options.chunk);
         Self {
             client,
@@ -69,6 +72,7 @@ impl<'a> Uploading<'a> {
             lost: 0,
             high: 0,
             way,
+            whole: false,
             bytes: 0,
             host,
         }
@@ -90,7 +94,7 @@ impl<'a> Uploading<'a> {
                 Some(upload) => upload,
                 None => session.begin()?,
             };
-            let end = if small || self.way.whole {
+            let end = if small || self.whole() {
                 self.in_one(&session, &upload)
             } else {
                 self.in_parts(&session, &mut upload)
@@ -107,13 +111,25 @@ impl<'a> Uploading<'a> {
                 }
             };
             small = false;
-            self.lost += 1;
-            if self.lost > 2 * self.client.patience.tries {
-                return Err(why.into_error(self.doing, &self.host.registry, self.lost));
-            }
-            // What was learned is put in `learned` for the next blob as well.
-            *host.learned() = self.way;
+            self.lose(&why)?;
+            // For the next blob as well, and beside what others have learned meanwhile.
+            self.way = host.learn(self.way);
         }
+    }
+
+    /// Whether nothing but a single PUT is left to try.
+    fn whole(&self) -> bool {
+        self.whole || self.way.whole
+    }
+
+    /// Counts that the registry lost something which it had.
+    fn lose(&mut self, why: &Failure) -> Result<()> {
+        self.lost += 1;
+        if self.lost > 2 * self.client.patience.tries {
+            let why = why.to_keep();
+            return Err(why.into_error(self.doing, &self.host.registry, self.lost));
+        }
+        Ok(())
     }
 
     /// The whole blob in one PUT.
@@ -124,7 +140,7 @@ impl<'a> Uploading<'a> {
         let failure = match sent {
             Ok(answer) if answer.is_success() => return self.stored(&answer),
             Ok(answer) if matches!(answer.status, 400 | 404 | 416) => self.doubted(answer)?,
-            Ok(answer) if matches!(answer.status, 405 | 413 | 501) && !self.way.whole => {
+            Ok(answer) if matches!(answer.status, 405 | 413 | 501) && !self.whole() => {
                 refusal(answer)
             }
             Ok(answer) => return Err(find::answered(answer, self.doing)),
@@ -178,8 +194,10 @@ impl<'a> Uploading<'a> {
                         let body = answer.refusal();
                         let known = ["BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN"];
                         let forgot = known.iter().any(|code| said::has_code(&body, code));
-                        self.way.whole = !forgot;
-                        if self.way.whole {
+                        // 400 may be about this request alone; the others are about PATCH.
+                        self.way.whole |= status != 400;
+                        self.whole |= status == 400 && !forgot;
+                        if self.whole() {
                             let (client, repository) = (self.client, self.repository);
                             client.cancel(repository, upload, self.doing);
                         }
@@ -202,14 +220,15 @@ impl<'a> Uploading<'a> {
             match session.status(upload)? {
                 Some(found) if out_of_range && found == offset => {
                     // It has what we think it has, and still does not want what follows.
-                    self.way.whole = true;
+                    self.whole = true;
                     self.client.cancel(self.repository, upload, self.doing);
                     return Ok(End::Lost(why));
                 }
                 Some(found) if found <= size => {
-                    if found > offset {
-                        self.arrived(found);
+                    if found < offset {
+                        self.lose(&why)?;
                     }
+                    self.arrived(found);
                     offset = found;
                 }
                 _ => {
@@ -298,8 +317,9 @@ impl<'a> Uploading<'a> {
 
     /// The registry has this much.
     fn arrived(&mut self, offset: u64) {
-        self.tries.progressed();
+        // What it had before and lost is no progress.
         if offset > self.high {
+            self.tries.progressed();
             self.high = offset;
             self.lost = 0;
         }

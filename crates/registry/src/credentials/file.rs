@@ -156,8 +156,9 @@ fn is_registry(key: &str, registry: &str) -> bool {
         None => (false, key),
     };
     let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
-    let host = match host {
-        "index.docker.io" | "registry-1.docker.io" => HUB,
+    // `docker login` writes the name as it was typed.
+    let host = match host.to_ascii_lowercase() {
+        hub if matches!(&*hub, "index.docker.io" | "registry-1.docker.io") => HUB.to_owned(),
         host => host,
     };
     host == registry && (old || matches!(path.trim_end_matches('/'), "" | "v1" | "v2"))
@@ -187,6 +188,7 @@ mod tests {
             r#"{{"auths": {{"a.test": {{"auth": "{}"}}, "a.test/team": {{"username": "team", "password": "t"}},
                "https://old.test/v1/": {{"username": "old", "password": "o"}},
                "https://index.docker.io/v1/": {{"username": "hub", "password": "h"}},
+               "C.test": {{"username": "c", "password": "c"}},
                "b.test:5000": {{"auth": "", "identitytoken": "long"}}, "empty.test": {{}}}}}}"#,
             STANDARD.encode("me:se:cret")
         );
@@ -195,6 +197,8 @@ mod tests {
         assert_eq!(found("a.test/team/x/y").unwrap(), "team t");
         assert_eq!(found("a.test/teams").unwrap(), "me se:cret");
         assert_eq!(found("old.test/x").unwrap(), "old o");
+        assert_eq!(found("A.Test/team/x").unwrap(), "team t");
+        assert_eq!(found("c.test/x").unwrap(), "c c");
         assert_eq!(found("debian").unwrap(), "hub h");
         assert_eq!(found("b.test:5000/x").unwrap(), "refresh long");
         assert_eq!(found("b.test/x"), None);

@@ -10,12 +10,15 @@ use std::{
 use serde::Deserialize;
 
 use super::{Found, Secret};
-use crate::{Error, Login, Result};
+use crate::{Error, Login, Result, options};
 
 /// The name that stands where the secret is a refresh token.
 const TOKEN: &str = "<token>";
 /// The most that is repeated of what a helper says, in characters.
 const SAID: usize = 400;
+
+/// Variables with our own secrets, which are none of a helper's business.
+const OURS: [&str; 3] = [options::USERNAME, options::PASSWORD, "STRATA_CACHE_SECRET"];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -36,7 +39,11 @@ pub(super) fn ask(helper: &str, server: &str, named_in: &Path) -> Result<Option<
     if helper.contains('/') {
         return Err(failed("its name has a slash".to_owned()));
     }
-    let spawned = Command::new(&program)
+    let mut command = Command::new(&program);
+    for secret in OURS {
+        command.env_remove(secret);
+    }
+    let spawned = command
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

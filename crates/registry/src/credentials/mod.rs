@@ -18,6 +18,8 @@ pub struct Credentials {
     /// By registry; without one, for every registry.
     logins: Vec<(Option<String>, Login)>,
     files: Vec<PathBuf>,
+    /// The registry for which the caller reads variables.
+    variables: Option<String>,
 }
 
 impl Default for Credentials {
@@ -33,6 +35,7 @@ impl Credentials {
         Self {
             logins: Vec::new(),
             files: Vec::new(),
+            variables: None,
         }
     }
 
@@ -42,6 +45,7 @@ impl Credentials {
         Self {
             logins: vec![(None, login)],
             files: Vec::new(),
+            variables: None,
         }
     }
 
@@ -49,8 +53,22 @@ impl Credentials {
     /// [`Repository::registry`]), and for no other.
     #[must_use]
     pub fn with_login(mut self, registry: &str, login: Login) -> Self {
-        self.logins.insert(0, (Some(registry.to_owned()), login));
+        let registry = registry.to_ascii_lowercase();
+        self.logins.insert(0, (Some(registry), login));
         self
+    }
+
+    /// The same; the caller would take a login for this registry from `STRATA_REGISTRY_USERNAME` and
+    /// `STRATA_REGISTRY_PASSWORD`, which is told where there are no credentials for it.
+    #[must_use]
+    pub fn with_variables_for(mut self, registry: &str) -> Self {
+        self.variables = Some(registry.to_ascii_lowercase());
+        self
+    }
+
+    /// Whether the variables would reach this registry.
+    pub(crate) fn has_variables_for(&self, registry: &str) -> bool {
+        self.variables.as_deref() == Some(registry)
     }
 
     /// The files of Docker and Podman, in the order in which they are asked:
@@ -85,6 +103,7 @@ impl Credentials {
         Self {
             logins: Vec::new(),
             files: files.into_iter().collect(),
+            variables: None,
         }
     }
 
@@ -114,7 +133,7 @@ impl Credentials {
 }
 
 /// Credentials, and where they were found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Found {
     pub(crate) secret: Secret,
     pub(crate) place: String,
@@ -131,7 +150,7 @@ impl Found {
 }
 
 /// What is shown to a registry or to its token server.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Secret {
     /// A name and a password.
     Login(Login),

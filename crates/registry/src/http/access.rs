@@ -10,12 +10,12 @@ use url::Url;
 use super::{
     Answer, Ask, Failure, Host, Line, Send,
     call::{busy, place},
-    host::{Access, Refused},
+    host::Access,
 };
 use crate::{
-    Client, Error, Login,
+    Client, Error,
     auth::{Challenge, Token, TokenRequest, challenges, safe},
-    credentials::Secret,
+    credentials::{Found, Secret},
 };
 
 /// The largest answer of a token server that is read, in bytes.
@@ -24,7 +24,7 @@ const TOKEN: u64 = 1 << 20;
 /// What went with a request to let us in.
 pub(super) enum Shown {
     Nothing,
-    Login(Refused),
+    Login(Found),
     Token,
 }
 
@@ -37,17 +37,15 @@ impl Client {
         ask: &Ask<'_>,
     ) -> Result<(Option<String>, Shown), Failure> {
         let mut access = host.access();
-        if let Some(refused) = &access.refused {
-            return Err(Failure::Final(refused.error(&host.registry)));
-        }
         match access.challenge.clone() {
             None => Ok((None, Shown::Nothing)),
-            Some(Challenge::Basic) => match self.secret(&mut access, ask)? {
-                Some((Secret::Login(login), refused)) => {
-                    Ok((Some(basic(&login)), Shown::Login(refused)))
-                }
-                _ => Ok((None, Shown::Nothing)),
-            },
+            Some(Challenge::Basic) => {
+                let found = self.found(host, &mut access, ask)?;
+                Ok(match found.map(|found| (basic(&found.secret), found)) {
+                    Some((Some(header), found)) => (Some(header), Shown::Login(found)),
+                    _ => (None, Shown::Nothing),
+                })
+            }
             Some(Challenge::Bearer { realm, service, .. }) => {
                 let token = match access.tokens.get(&ask.scopes) {
                     Some(token) if token.is_good() => token.clone(),
@@ -63,12 +61,13 @@ impl Client {
         }
     }
 
-    /// The credentials for what is asked.
-    fn secret(
+    /// The credentials for what is asked, unless they were refused before.
+    fn found(
         &self,
+        host: &Host,
         access: &mut Access,
         ask: &Ask<'_>,
-    ) -> Result<Option<(Secret, Refused)>, Failure> {
+    ) -> Result<Option<Found>, Failure> {
         let name = ask.repository.name();
         if !access.found.contains_key(name) {
             let found = self.inner.options.credentials.find(ask.repository);
@@ -76,15 +75,22 @@ impl Client {
                 .found
                 .insert(name.to_owned(), found.map_err(Failure::Final)?);
         }
-        let found = access.found.get(name).and_then(Option::as_ref);
-        Ok(found.map(|found| {
-            let refused = Refused {
-                user: found.user().to_owned(),
-                place: found.place.clone(),
-                said: String::new(),
-            };
-            (found.secret.clone(), refused)
-        }))
+        let found = access.found.get(name).cloned().flatten();
+        if let Some(found) = &found {
+            let checked = access.check(&host.registry, found, &ask.scopes);
+            checked.map_err(Failure::Final)?;
+        }
+        Ok(found)
+    }
+
+    fn no_credentials(&self, host: &Host, ask: &Ask<'_>, said: String) -> Error {
+        let credentials = &self.inner.options.credentials;
+        Error::NoCredentials {
+            doing: ask.doing.to_owned(),
+            registry: host.registry.clone(),
+            said,
+            variables: credentials.has_variables_for(&host.registry),
+        }
     }
 
     pub(super) fn who(&self, host: &Host, ask: &Ask<'_>) -> String {
@@ -112,7 +118,8 @@ impl Client {
             })
         };
         let realm_url = base.join(realm).map_err(|_| odd("its address is none"))?;
-        let secret = self.secret(access, ask)?;
+        let found = self.found(host, access, ask)?;
+        let secret = found.as_ref().map(|found| &found.secret);
         safe::check_realm(base, &realm_url).map_err(|problem| {
             Failure::Final(Error::Unsafe {
                 registry: host.registry.clone(),
@@ -123,12 +130,7 @@ impl Client {
         let more = access.more.get(&ask.scopes).cloned();
         let own = ask.scopes.iter().map(|scope| scope.as_str());
         let scopes: Vec<&str> = own.chain(more.as_deref()).collect();
-        let wanted = TokenRequest::new(
-            &realm_url,
-            service,
-            &scopes,
-            secret.as_ref().map(|(secret, _)| secret),
-        );
+        let wanted = TokenRequest::new(&realm_url, service, &scopes, secret);
         let mut headers = vec![(header::ACCEPT, "application/json".to_owned())];
         let (method, send) = match &wanted.form {
             Some(form) => {
@@ -137,9 +139,8 @@ impl Client {
                 (Method::POST, Send::Bytes(form.as_bytes()))
             }
             None => {
-                if let Some((Secret::Login(login), _)) = &secret {
-                    headers.push((header::AUTHORIZATION, basic(login)));
-                }
+                let value = secret.and_then(basic);
+                headers.extend(value.map(|value| (header::AUTHORIZATION, value)));
                 (Method::GET, Send::Nothing)
             }
         };
@@ -154,25 +155,19 @@ impl Client {
                 Token::read(&bytes, asked).map_err(odd)
             }
             408 | 425 | 429 | 500 | 502 | 503 | 504 => Err(busy(answer)),
-            // OAuth2 says 400 to a refresh token that is no good.
-            400 | 401 | 403 => Err(Failure::Final(match secret {
+            // OAuth2 says 400 to a refresh token that is no good; to anybody else it is about the request.
+            400 if !matches!(secret, Some(Secret::Refresh(_))) => {
+                Err(odd(&format!("it answered 400{}", answer.said())))
+            }
+            400 | 401 | 403 => Err(Failure::Final(match found {
                 // The user is known, and may not do this.
-                Some((_, refused)) if answer.status == 403 => Error::Denied {
+                Some(found) if answer.status == 403 => Error::Denied {
                     doing: ask.doing.to_owned(),
-                    who: format!("user {:?}", refused.user),
+                    who: format!("user {:?}", found.user()),
                     said: answer.said(),
                 },
-                Some((_, mut refused)) => {
-                    refused.said = answer.said();
-                    let error = refused.error(&host.registry);
-                    access.refused = Some(refused);
-                    error
-                }
-                None => Error::NoCredentials {
-                    doing: ask.doing.to_owned(),
-                    registry: host.registry.clone(),
-                    said: answer.said(),
-                },
+                Some(found) => access.refuse(&host.registry, found, &ask.scopes, answer.said()),
+                None => self.no_credentials(host, ask, answer.said()),
             })),
             status => Err(odd(&format!("it answered {status}{}", answer.said()))),
         }
@@ -191,12 +186,10 @@ impl Client {
         let asked: Vec<Challenge> = lines.iter().flat_map(|line| challenges(line)).collect();
         let challenge = asked.into_iter().next();
         let mut access = host.access();
-        let known = self.secret(&mut access, ask)?;
+        let known = self.found(host, &mut access, ask)?;
         let doing = ask.doing.to_owned();
-        if let Shown::Login(mut refused) = shown {
-            refused.said = answer.said();
-            let error = refused.error(&host.registry);
-            access.refused = Some(refused);
+        if let Shown::Login(found) = shown {
+            let error = access.refuse(&host.registry, found, &ask.scopes, answer.said());
             return Err(Failure::Final(error));
         }
         let Some(challenge) = challenge else {
@@ -209,7 +202,9 @@ impl Client {
         if matches!(shown, Shown::Token) {
             access.tokens.remove(&ask.scopes);
         }
-        let is_login = matches!(known, Some((Secret::Login(_), _)));
+        let is_login = known
+            .as_ref()
+            .is_some_and(|known| matches!(known.secret, Secret::Login(_)));
         let useless = match &challenge {
             Challenge::Basic => !is_login,
             Challenge::Bearer { .. } => false,
@@ -217,16 +212,12 @@ impl Client {
         if renewed || useless {
             let said = answer.said();
             return Err(Failure::Final(match known {
-                Some((_, refused)) => Error::Denied {
+                Some(known) => Error::Denied {
                     doing,
-                    who: format!("user {:?}", refused.user),
+                    who: format!("user {:?}", known.user()),
                     said,
                 },
-                None => Error::NoCredentials {
-                    doing,
-                    registry: host.registry.clone(),
-                    said,
-                },
+                None => self.no_credentials(host, ask, said),
             }));
         }
         if let Challenge::Bearer {
@@ -241,8 +232,11 @@ impl Client {
     }
 }
 
-/// The value of an `Authorization` header (RFC 7617).
-fn basic(login: &Login) -> String {
+/// The value of an `Authorization` header (RFC 7617), for a name and password.
+fn basic(secret: &Secret) -> Option<String> {
+    let Secret::Login(login) = secret else {
+        return None;
+    };
     let pair = format!("{}:{}", login.username, login.password);
-    format!("Basic {}", STANDARD.encode(pair))
+    Some(format!("Basic {}", STANDARD.encode(pair)))
 }

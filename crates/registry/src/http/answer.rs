@@ -26,6 +26,8 @@ pub(crate) struct Answer {
     body: Body,
     /// The address that gave it, after redirects.
     pub(crate) url: Url,
+    /// Whether something was to be put there.
+    pub(crate) push: bool,
     received: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
 }
@@ -34,6 +36,7 @@ impl Answer {
     pub(crate) fn new(
         response: Response<Body>,
         url: Url,
+        push: bool,
         received: Arc<AtomicU64>,
         stop: Arc<AtomicBool>,
     ) -> Self {
@@ -44,6 +47,7 @@ impl Answer {
             headers: parts.headers,
             body,
             url,
+            push,
             received,
             stop,
         }

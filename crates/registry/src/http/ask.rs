@@ -145,12 +145,41 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// Reads a [`Stream`] once.
+/// Reads a [`Stream`] once. Its last bytes are handed out only when there is nothing wrong at the blob's
+/// end: a source may verify what it gave there, and an upload that lacks them is not complete.
 pub(crate) struct Reader<'s> {
     stream: &'s Stream<'s>,
     inner: Box<dyn Read + 's>,
     sent: &'s AtomicU64,
     stop: &'s AtomicBool,
+}
+
+impl Reader<'_> {
+    /// Looks behind the last byte, if it is the blob's.
+    fn check_end(&mut self) -> io::Result<()> {
+        let stream = self.stream;
+        if stream.offset + stream.length < stream.blob.size() {
+            return Ok(());
+        }
+        loop {
+            match self.inner.read(&mut [0]) {
+                Ok(0) => return Ok(()),
+                Ok(_) => return Err(self.wrong("it is longer than it should be")),
+                // It cannot be passed on: bytes were read that nobody has yet.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    stream.fail(&error);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn wrong(&self, problem: &str) -> io::Error {
+        let error = io::Error::new(io::ErrorKind::UnexpectedEof, problem);
+        self.stream.fail(&error);
+        error
+    }
 }
 
 impl Read for Reader<'_> {
@@ -172,12 +201,10 @@ impl Read for Reader<'_> {
             }
         })?;
         if count == 0 {
-            let error = io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "it is shorter than it should be",
-            );
-            stream.fail(&error);
-            return Err(error);
+            return Err(self.wrong("it is shorter than it should be"));
+        }
+        if count as u64 == left {
+            self.check_end()?;
         }
         stream.taken.set(stream.taken.get() + count as u64);
         self.sent.fetch_add(count as u64, Ordering::Relaxed);

@@ -60,6 +60,8 @@ impl Failure {
 
     /// The failure as the error of what was being done, after so many tries.
     pub(crate) fn into_error(self, doing: &str, registry: &str, tries: u32) -> Error {
+        // A 404 is tried again in uploads only, and it is all that this matters for.
+        let push = matches!(self, Self::Busy { status: 404, .. });
         let doing = doing.to_owned();
         match self {
             Self::Final(error) => error,
@@ -74,6 +76,7 @@ impl Failure {
                 status,
                 said,
                 tries,
+                push,
             },
         }
     }
@@ -118,7 +121,7 @@ impl Client {
     /// One try, with a second one where the registry wants a (new) token.
     pub(crate) fn once(&self, host: &Host, ask: &Ask<'_>) -> Result<Answer, Failure> {
         self.check_stop(ask.doing).map_err(Failure::Final)?;
-        let base = self.endpoint(host, ask.doing)?;
+        let base = self.reach(host, ask.doing).map_err(Failure::Final)?;
         let mut renewed = false;
         loop {
             let (authorization, shown) = self.authorization(host, &base, ask)?;
@@ -128,7 +131,8 @@ impl Client {
                     self.refused(host, ask, answer, shown, renewed)?;
                     renewed = true;
                 }
-                403 => {
+                // Another server, to which we were sent, knows nothing of users.
+                403 if safe::is_same(&base, &answer.url) => {
                     let who = self.who(host, ask);
                     let doing = ask.doing.to_owned();
                     let said = answer.said();

@@ -4,12 +4,13 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use url::Url;
 
 use crate::{
-    Error,
+    Error, Result,
     auth::{Challenge, Scope, Token},
     credentials::Found,
 };
@@ -19,9 +20,31 @@ use crate::{
 pub(crate) struct Host {
     /// As people write it.
     pub(crate) registry: String,
-    endpoint: Mutex<Option<Url>>,
+    endpoint: Mutex<Option<Endpoint>>,
     access: Mutex<Access>,
     learned: Mutex<Learned>,
+}
+
+/// Where a registry is. It is locked while that is found out: all who want to know wait for one answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Endpoint {
+    /// It is here.
+    At(Url),
+    /// It was looked for in vain.
+    Lost(Lost),
+}
+
+/// A registry that could not be reached.
+#[derive(Debug, Clone)]
+pub(crate) struct Lost {
+    /// The last failure.
+    pub(crate) answer: String,
+    /// How many there were in a row, whoever tried.
+    pub(crate) tries: u32,
+    /// When the last one was.
+    pub(crate) at: Instant,
+    /// When it may be tried again.
+    pub(crate) next: Instant,
 }
 
 /// What lets one in. It is locked while a token is got, so that each is asked for once.
@@ -33,26 +56,44 @@ pub(crate) struct Access {
     pub(crate) more: HashMap<Vec<Scope>, String>,
     /// Credentials by repository, looked up once.
     pub(crate) found: HashMap<String, Option<Found>>,
-    /// Credentials that were refused are not shown again: a registry may lock the account.
-    pub(crate) refused: Option<Refused>,
+    refused: HashMap<(Found, Vec<Scope>), String>,
 }
 
-/// Whose credentials were refused.
-#[derive(Debug, Clone)]
-pub(crate) struct Refused {
-    pub(crate) user: String,
-    pub(crate) place: String,
-    pub(crate) said: String,
-}
+/// Credentials that were refused are not shown again: a registry may lock the account. Others, such as
+/// those of a repository beside, are.
+impl Access {
+    /// Notes a refusal in the registry's own words, and makes it an error. Where several repositories
+    /// were asked for at once, as a mount does, it may be for one of them: it is a refusal of that alone.
+    pub(crate) fn refuse(
+        &mut self,
+        registry: &str,
+        shown: Found,
+        scopes: &[Scope],
+        said: String,
+    ) -> Error {
+        let error = wrong(registry, &shown, &said);
+        let of = if scopes.len() > 1 { scopes } else { &[] };
+        self.refused.insert((shown, of.to_vec()), said);
+        error
+    }
 
-impl Refused {
-    pub(crate) fn error(&self, registry: &str) -> Error {
-        Error::WrongCredentials {
-            registry: registry.to_owned(),
-            user: self.user.clone(),
-            place: self.place.clone(),
-            said: self.said.clone(),
+    /// Says no where these were refused before.
+    pub(crate) fn check(&self, registry: &str, found: &Found, scopes: &[Scope]) -> Result<()> {
+        for of in [&[], scopes] {
+            if let Some(said) = self.refused.get(&(found.clone(), of.to_vec())) {
+                return Err(wrong(registry, found, said));
+            }
         }
+        Ok(())
+    }
+}
+
+fn wrong(registry: &str, found: &Found, said: &str) -> Error {
+    Error::WrongCredentials {
+        registry: registry.to_owned(),
+        user: found.user().to_owned(),
+        place: found.place.clone(),
+        said: said.to_owned(),
     }
 }
 
@@ -67,6 +108,17 @@ pub(crate) struct Learned {
     pub(crate) whole: bool,
 }
 
+impl Learned {
+    /// With what another upload has learned.
+    fn merged(self, other: Self) -> Self {
+        Self {
+            chunk: self.chunk.into_iter().chain(other.chunk).min(),
+            fresh: self.fresh || other.fresh,
+            whole: self.whole || other.whole,
+        }
+    }
+}
+
 impl Host {
     pub(crate) fn new(registry: &str) -> Self {
         Self {
@@ -77,7 +129,7 @@ impl Host {
         }
     }
 
-    pub(crate) fn endpoint(&self) -> MutexGuard<'_, Option<Url>> {
+    pub(crate) fn endpoint(&self) -> MutexGuard<'_, Option<Endpoint>> {
         self.endpoint.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -85,7 +137,14 @@ impl Host {
         self.access.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn learned(&self) -> MutexGuard<'_, Learned> {
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn learned(&self) -> Learned {
+        *self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds to what is learned, which other uploads do at the same time; all of it.
+    pub(crate) fn learn(&self, more: Learned) -> Learned {
+        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        *learned = learned.merged(more);
+        *learned
     }
 }

@@ -71,7 +71,8 @@ impl Client {
         };
         let response = response.map_err(|error| failure(url, error))?;
         let (received, stop) = (inner.received.clone(), inner.options.stop.clone());
-        Ok(Answer::new(response, url.clone(), received, stop))
+        let push = !matches!(*method, Method::GET | Method::HEAD);
+        Ok(Answer::new(response, url.clone(), push, received, stop))
     }
 }
 

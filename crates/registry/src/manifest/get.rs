@@ -13,7 +13,7 @@ use crate::{
     reference,
 };
 
-/// Media types of manifests (image-spec, "Media types"; Docker's image manifest version 2).
+/// Media types of manifests, and of what artifacts have in place of a config (image-spec, "Media types"; Docker's image manifest version 2).
 pub mod media_type {
     /// An OCI image's or artifact's manifest.
     pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -23,7 +23,9 @@ pub mod media_type {
     pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
     /// Docker's list of manifests by platform.
     pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-    /// All of these.
+    /// OCI's empty blob, [`crate::empty`]; no manifest.
+    pub const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+    /// All manifests.
     pub const ALL: &[&str] = &[MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_LIST];
 }
 
@@ -91,6 +93,7 @@ impl Client {
                 doing,
                 expected: digest.to_oci(),
                 answered: given,
+                tagged: true,
             });
         }
         Ok(Some(Manifest {
@@ -144,6 +147,7 @@ impl Client {
                 doing,
                 expected: asked.to_oci(),
                 answered: digest.to_oci(),
+                tagged: true,
             }),
             _ => Ok(Some(Found {
                 media_type,

@@ -8,7 +8,7 @@ use super::{MANIFEST_LIMIT, get};
 use crate::{
     By, Client, Error, Patience, Repository, Result,
     auth::Scope,
-    blob::{answered, check_digest},
+    blob::{answered, check_digest_of},
     http::{Ask, Failure, Send},
     retry::Tries,
 };
@@ -91,7 +91,7 @@ impl Client {
             let answer = self.ask(&host, &ask)?;
             let status = answer.status;
             if answer.is_success() {
-                check_digest(&answer, &digest.to_oci(), &doing)?;
+                check_digest_of(&answer, &digest.to_oci(), &doing, true)?;
                 return Ok((digest, answer.header("oci-subject").is_some()));
             }
             match answered(answer, &doing) {

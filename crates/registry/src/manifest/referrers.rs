@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use super::get::media_type;
 use crate::{By, Client, Error, Manifest, Repository, Result};
 
+/// How often a list is written that others write as well.
+const WRITES: u32 = 3;
+
 impl Client {
     /// The manifests that refer to `digest`; of one artifact type only, where one is given.
     ///
@@ -83,7 +86,7 @@ impl Client {
 
     /// Adds a manifest to the list under the subject's tag. Registries have no way to change a tag only
     /// if it is as it was read, so of two writers at a time one may be lost: the list is read again
-    /// after it was written, and written again if need be.
+    /// after it was written, and written again if need be. What is no list is not overwritten.
     pub(super) fn add_referrer(
         &self,
         repository: &Repository,
@@ -94,14 +97,29 @@ impl Client {
     ) -> Result<()> {
         let tag = tag(subject);
         let one = descriptor(kind, digest, bytes);
-        for _ in 0..3 {
+        let doing = format!(
+            "listing {repository}@{} among what refers to {}",
+            digest.to_oci(),
+            subject.to_oci()
+        );
+        let mut writes = 0;
+        loop {
             let old = self.manifest(repository, By::Tag(&tag), &[media_type::INDEX])?;
-            let mut manifests = old.as_ref().map(listed).unwrap_or_default();
+            let mut manifests = match old {
+                None => Vec::new(),
+                Some(old) => listed(&old).map_err(|why| Error::Odd {
+                    doing: doing.clone(),
+                    problem: format!("what is tagged {tag} is no index: {why}"),
+                })?,
+            };
             if manifests
                 .iter()
                 .any(|listed| listed["digest"] == one["digest"])
             {
                 return Ok(());
+            }
+            if writes == WRITES {
+                return Err(Error::Overwritten { doing, tag, writes });
             }
             manifests.push(one.clone());
             let index = json!({
@@ -116,8 +134,8 @@ impl Client {
                 media_type::INDEX,
                 text.as_bytes(),
             )?;
+            writes += 1;
         }
-        Ok(())
     }
 }
 
@@ -126,12 +144,19 @@ fn tag(digest: &Sha256) -> String {
     format!("sha256-{digest}")
 }
 
-fn listed(index: &Manifest) -> Vec<Value> {
-    let document: Value = serde_json::from_slice(&index.bytes).unwrap_or_default();
-    document["manifests"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default()
+/// The entries of a list, as they are written there, or why it is none.
+fn listed(index: &Manifest) -> Result<Vec<Value>, String> {
+    let document: Value =
+        serde_json::from_slice(&index.bytes).map_err(|error| error.to_string())?;
+    match (&document["mediaType"], &document["manifests"]) {
+        (Value::String(kind), _) if kind != media_type::INDEX => {
+            Err(format!("it is of the media type {kind:?}"))
+        }
+        (_, Value::Array(manifests)) => Ok(manifests.clone()),
+        // Go writes an empty list so.
+        (Value::String(_), Value::Null) => Ok(Vec::new()),
+        _ => Err("it has no list of manifests".to_owned()),
+    }
 }
 
 /// A referrer's entry: its annotations, and its artifact type or else its config's media type.

@@ -4,13 +4,16 @@
 // In helpers outside of #[test] functions.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod access;
 mod auth;
 mod faults;
 mod images;
 mod limits;
+mod lists;
 mod resume;
 #[allow(dead_code)]
 #[path = "../servers/mod.rs"]
 mod servers;
 mod support;
 mod tls;
+mod uploads;

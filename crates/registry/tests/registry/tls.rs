@@ -121,7 +121,7 @@ fn a_certificate_that_nobody_trusts_is_refused_at_once() {
 fn plain_http_where_tls_is_spoken_says_so() {
     let Some(registry) = secured() else { return };
     let client = Client::new(strata_registry::Options {
-        insecure: true,
+        plain_http: [registry.host()].into(),
         ..options()
     });
     let blob = Bytes::new(noise(20, 10));
