@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use layer::Part;
 use lock::Sha256;
-use registry::{Bytes, media_type};
+use registry::media_type;
 use serde::{Deserialize, Serialize};
 use store::Key;
 
@@ -16,8 +16,6 @@ const SEAL: &str = "strata.seal";
 
 /// Media type of a part's packed index.
 pub(crate) const INDEX: &str = "application/vnd.strata.index.v1+json+zstd";
-/// OCI's empty descriptor (image specification, "Guidance for an Empty Descriptor").
-const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 
 /// What an entry is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +41,6 @@ impl About {
             Self::Owned => "application/vnd.strata.owned.v1",
         }
     }
-}
-
-/// OCI's empty blob, which artifacts have in place of a config.
-pub(crate) fn empty() -> Bytes {
-    Bytes::new(&b"{}"[..])
 }
 
 /// What names a blob.
@@ -76,8 +69,8 @@ impl Descriptor {
     fn empty() -> Self {
         use registry::BlobSource;
 
-        let empty = empty();
-        Self::new(EMPTY, &empty.digest(), empty.size())
+        let empty = registry::empty();
+        Self::new(media_type::EMPTY, &empty.digest(), empty.size())
     }
 }
 

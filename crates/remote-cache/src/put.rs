@@ -12,7 +12,7 @@ use store::{Key, Store};
 
 use crate::{
     Cache, Result,
-    entry::{About, Descriptor, Entry, INDEX, empty, owned},
+    entry::{About, Descriptor, Entry, INDEX, owned},
 };
 
 /// What came of putting something there.
@@ -104,7 +104,8 @@ impl Cache {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if !*has {
-            self.client.push_blob(&self.repository, &empty(), &[])?;
+            self.client
+                .push_blob(&self.repository, &registry::empty(), &[])?;
             *has = true;
         }
         Ok(())
