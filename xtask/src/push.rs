@@ -85,7 +85,11 @@ pub fn run(args: &Args) -> Result<()> {
         LayerName::Runtime,
         options,
         &caches,
-        |built| Ok(assembler::push(&client, &built.image, &to, &mount_from)?),
+        |built| {
+            let mut mount_from = mount_from.clone();
+            mount_from.extend(below(&built.image));
+            Ok(assembler::push(&client, &built.image, &to, &mount_from)?)
+        },
     )?;
     table::print(&built.image);
     caches.tell(&built);
@@ -101,6 +105,13 @@ pub fn run(args: &Args) -> Result<()> {
         println!("{}", built.image.digest.to_oci());
     }
     Ok(())
+}
+
+/// The repository of the image below, if it is in a registry: its layers need not pass through this machine.
+fn below(image: &assembler::Image) -> Option<Repository> {
+    let below = image.meta.below.as_ref()?;
+    let reference: Reference = below.name()?.parse().ok()?;
+    Some(reference.repository().clone())
 }
 
 fn tell(pushed: &Pushed) {
