@@ -7,7 +7,7 @@ use assembler::{Image, Meta};
 use layer::{Compression, Context, Layer};
 use lock::{LayerName, Lock};
 use oci_image::{Access, Below, Client};
-use registry::{Reference, Repository};
+use registry::Repository;
 use store::{Fetcher, Key, Places, Progress, Silent};
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     options::{BuildOptions, Codec},
     place,
     progress::Bars,
+    registries,
     timings::Timings,
     vanished,
 };
@@ -77,10 +78,10 @@ pub fn below_by(
     let Some(from) = &lock.from else {
         return Ok(None);
     };
-    let client = match from.image.parse::<Reference>() {
-        Ok(reference) => client(reference.repository()),
+    let client = match registries::repository(&from.image) {
+        Some(repository) => client(&repository),
         // A file: nobody is asked.
-        Err(_) => Client::new(Default::default()),
+        None => Client::new(Default::default()),
     };
     let access = Access {
         store: cx.store.clone(),

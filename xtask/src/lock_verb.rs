@@ -72,10 +72,13 @@ pub fn run(args: &Args) -> Result<()> {
         for name in names {
             let sources = lock.sources.iter().map(|source| &source.name);
             if name == resolve::FROM {
-                match &lock.from {
-                    Some(_) => continue,
-                    None => bail!("the lock stands on no image; `from` in the edition names one"),
+                // The lock may have none yet: it is looked up then anyway.
+                if lock.from.is_none() && Edition::read(&path)?.from.is_none() {
+                    bail!(
+                        "neither lock nor edition stands on an image; `from` in the edition names one"
+                    );
                 }
+                continue;
             }
             if !sources
                 .chain(lock.git.iter().map(|git| &git.name))
@@ -185,6 +188,16 @@ pub fn lock(
     let below = build::below(&cx, &lock, folder)?;
     let rebuilt = Rebuilt::new(&cx, parts.as_deref(), &lock, below.as_deref())?;
     summary::print(&summary, &rebuilt, text == before, options.json)?;
+    // The lock is right for what the edition says, but no image comes of it.
+    let fits = match &below {
+        Some(below) => assembler::fits(&lock, below),
+        None => Ok(()),
+    };
+    if let Err(error) = &fits
+        && !check
+    {
+        store::Progress::warn(bars.as_ref(), &error.to_string());
+    }
     if check {
         if text != before {
             bail!(
@@ -193,7 +206,7 @@ pub fn lock(
                 edition.name
             );
         }
-        return Ok(());
+        return Ok(fits?);
     }
     if text != before {
         edition::write(&lock_path, &text)?;

@@ -57,12 +57,13 @@ pub fn run(args: &Args) -> Result<()> {
     for warning in &warnings {
         cx.progress.warn(warning);
     }
-    let below = build::below(&cx, &lock, folder)?;
+    // An old image that is gone is what there may be a newer one of.
+    let below = build::below(&cx, &lock, folder).ok().flatten();
     let before = assembler::forecast_on(&cx, &lock, below.as_deref())?;
     let with = newer.iter().map(|one| {
         let rebuilt = match &one.lock {
             Some(lock) => {
-                let below = build::below(&cx, lock, folder)?;
+                let below = build::below(&cx, lock, folder).ok().flatten();
                 Rebuilt::new(&cx, Some(&before), lock, below.as_deref())?
             }
             None => Rebuilt::default(),

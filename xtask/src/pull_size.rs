@@ -6,9 +6,13 @@ use anyhow::{Result, anyhow};
 use assembler::Download;
 use indicatif::HumanBytes;
 use oci_image::{Access, Below};
-use registry::Reference;
 
-use crate::{build, options::BuildOptions, place, registries::Registries};
+use crate::{
+    build,
+    options::BuildOptions,
+    place,
+    registries::{self, Registries},
+};
 
 /// Tells what a user who has the image OLD downloads for the image NEW, part by part.
 ///
@@ -39,7 +43,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<()> {
     args.options.without_caches("pull-size")?;
-    let registries = registries(args)?;
+    let registries = clients(args)?;
     let old = image(&args.old, args, &registries)?;
     let new = image(&args.new, args, &registries)?;
     let mut pulled = assembler::pulled(&old, &new);
@@ -82,11 +86,13 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// A login is for the registry of the first reference.
-fn registries(args: &Args) -> Result<Registries> {
+fn clients(args: &Args) -> Result<Registries> {
     let names = [&args.old, &args.new];
     let references = names.iter().filter(|name| !is_edition(name));
-    let references: Vec<Reference> = references.filter_map(|name| name.parse().ok()).collect();
-    let named: Vec<_> = references.iter().map(Reference::repository).collect();
+    let named: Vec<_> = references
+        .filter_map(|name| registries::repository(name))
+        .collect();
+    let named: Vec<_> = named.iter().collect();
     let progress = std::sync::Arc::new(crate::progress::Bars::new());
     Registries::new(&args.options.registry, &named, progress)
 }
@@ -109,9 +115,9 @@ fn image(name: &str, args: &Args, registries: &Registries) -> Result<Vec<Downloa
         file if file.is_file() => format!("oci-archive:{name}"),
         _ => name.to_owned(),
     };
-    let client = match place.parse::<Reference>() {
-        Ok(reference) => registries.client(reference.repository()),
-        Err(_) => registry::Client::new(Default::default()),
+    let client = match registries::repository(&place) {
+        Some(repository) => registries.client(&repository),
+        None => registry::Client::new(Default::default()),
     };
     let access = Access {
         store: place::store(args.options.store.as_deref())?,

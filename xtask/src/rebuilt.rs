@@ -17,8 +17,10 @@ pub struct Part {
     pub name: String,
     /// Compressed size in bytes, or about it.
     pub bytes: u64,
-    /// It stands in the store already: nothing is to be built, and its size is known.
+    /// It stands in the store or in the image below already: nothing is to be built, and its size is known.
     pub in_store: bool,
+    /// It stands in the image below: nothing is to be built there either.
+    pub below: bool,
 }
 
 /// What changes between two locks.
@@ -53,13 +55,16 @@ impl Rebuilt {
                 name: part.name,
                 bytes: part.size,
                 in_store: part.in_store,
+                below: part.below,
             })
             .collect();
+        let of_below = below.map(Below::missing).unwrap_or_default();
+        let of_below: u64 = of_below.iter().map(|layer| layer.size).sum();
         Ok(Self {
             first: before.is_none(),
             to_pull: parts.iter().map(|part| part.bytes).sum(),
             exact: parts.iter().all(|part| part.in_store),
-            to_fetch: to_fetch(&cx.store, lock, &after),
+            to_fetch: to_fetch(&cx.store, lock, &after) + of_below,
             parts,
         })
     }
@@ -89,7 +94,11 @@ impl Rebuilt {
 
 impl std::fmt::Display for Part {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let note = if self.in_store { " (in the store)" } else { "" };
+        let note = match (self.below, self.in_store) {
+            (true, _) => " (in the image below)",
+            (false, true) => " (in the store)",
+            (false, false) => "",
+        };
         write!(f, "{}: {}{note}", self.layer, self.name)
     }
 }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use registry::{Client, Credentials, Login, Options, Repository};
+use lock::ImageAt;
+use registry::{Client, Credentials, Login, Options, Reference, Repository};
 use store::Progress;
 
 /// How registries are spoken to.
@@ -27,6 +28,18 @@ pub struct RegistryOptions {
     /// Read the password, or token, from standard input.
     #[arg(long, requires = "username")]
     pub password_stdin: bool,
+}
+
+/// The repository that an image is in; `None` for layouts and archives, where nobody is asked. A layout's
+/// `oci:name` reads as a reference too.
+pub fn repository(image: &str) -> Option<Repository> {
+    match image.parse::<ImageAt>() {
+        Ok(ImageAt::Registry(_)) => {
+            let reference = image.parse::<Reference>().ok()?;
+            Some(reference.repository().clone())
+        }
+        _ => None,
+    }
 }
 
 /// The clients of a command.
@@ -112,5 +125,24 @@ impl Registries {
         clients.fold((0, 0), |(sent, received), client| {
             (sent + client.sent(), received + client.received())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_in_no_repository() {
+        let found = repository("debian:forky").unwrap();
+        assert_eq!(found.to_string(), "docker.io/library/debian");
+        for file in [
+            "oci:lower",
+            "oci:lower:v1",
+            "oci-archive:x.tar",
+            "docker-archive:x",
+        ] {
+            assert_eq!(repository(file), None, "{file}");
+        }
     }
 }

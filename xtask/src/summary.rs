@@ -167,6 +167,7 @@ mod tests {
             name: name.to_owned(),
             bytes: 1 << 20,
             in_store,
+            below: false,
         };
         let mut rebuilt = Rebuilt {
             parts: vec![part("one", true), part("two", false)],

@@ -85,6 +85,7 @@ fn one_more_package_on_an_image_of_ours_is_one_more_part() {
     fs::write(&toml, upper("oci:lower")).unwrap();
     let told = must(&run(folder, &["lock", "./upper.toml"]));
     assert!(told.contains("to pull all of them"), "{told}");
+    assert!(told.contains(" (in the image below)"), "{told}");
     let from = Lock::read(&path).unwrap().from.unwrap();
     assert_eq!(from.image, "oci:lower");
     assert_eq!(below["digest"], from.digest.to_oci());
@@ -152,13 +153,18 @@ fn one_more_package_on_an_image_of_ours_is_one_more_part() {
 
     // Another version than below, by name, is what one gets, and cannot be built.
     fs::write(&toml, upper("oci:lower")).unwrap();
-    must(&run(folder, &["lock", "./upper.toml", "--update", "idna"]));
+    let written = run(folder, &["lock", "./upper.toml", "--update", "idna"]);
+    must(&written);
     assert_ne!(version(&path, "idna"), "3.10");
-    let output = run(folder, &["image", "./upper.lock", "--out", "no"]);
-    let said = errors(&output);
-    assert!(!output.status.success(), "{said}");
-    for words in ["idna 3.10 (the edition has", "\nhint: "] {
-        assert!(said.contains(words), "{said}");
+    // The lock is written with a warning; who only checks, or builds, fails.
+    let checked = run(folder, &["lock", "./upper.toml", "--check"]);
+    let built = run(folder, &["image", "./upper.lock", "--out", "no"]);
+    assert!(!checked.status.success() && !built.status.success());
+    for output in [written, checked, built] {
+        let said = errors(&output);
+        for words in ["wheel idna 3.10 (the edition has", "\nhint: "] {
+            assert!(said.contains(words), "{said}");
+        }
     }
 }
 

@@ -79,9 +79,13 @@ impl Image {
         };
         let mut reader = below.open(&blob.digest, blob.size)?;
         let mut skipped = (&mut reader).take(offset);
-        std::io::copy(&mut skipped, &mut std::io::sink()).map_err(|source| Error::Io {
-            path: blob.path.clone().unwrap_or_default(),
-            source,
+        std::io::copy(&mut skipped, &mut std::io::sink()).map_err(|source| {
+            Error::Below(oci_image::Error::Read {
+                image: below.from.image.clone(),
+                what: "layer",
+                digest: blob.digest,
+                source,
+            })
         })?;
         Ok(reader)
     }

@@ -17,8 +17,15 @@ const DOCUMENT: &str = "the config";
 /// Debian's own `PATH`, below what layers put in front of it.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Docker's own keys of the inner config, which OCI's specification leaves to it.
-const DOCKERS: [&str; 3] = ["Healthcheck", "OnBuild", "Shell"];
+/// Docker's own keys of the inner config, which OCI's specification leaves to it. `OnBuild` is not taken over:
+/// it is for the image that is built on the one below, which is this one; it does not go to the next.
+const DOCKERS: [&str; 2] = ["Healthcheck", "Shell"];
+
+/// Variables that lead an interpreter of the image below to its modules, and ours away from its own.
+const PYTHONS: [&str; 2] = ["PYTHONHOME", "PYTHONPATH"];
+
+/// Labels that say what an image is, not what is in it.
+const OF_IMAGE: &str = "org.opencontainers.image.";
 
 pub(crate) fn config(meta: &Meta, layers: &[LayerBlob]) -> Result<Vec<u8>> {
     let (os, architecture) = meta
@@ -169,14 +176,23 @@ fn folders(ours: Vec<String>, theirs: Option<String>) -> Option<String> {
 fn execution<'l>(
     meta: &Meta,
     lower: Option<&Lower>,
-    patches: impl Iterator<Item = &'l ConfigPatch>,
+    patches: impl Iterator<Item = &'l ConfigPatch> + Clone,
 ) -> Config {
     let mut out = lower.map(|lower| lower.config.clone()).unwrap_or_default();
+    if patches.clone().any(|patch| patch.entrypoint.is_some()) {
+        // What the entrypoint below was given is none of ours' business.
+        out.set_cmd(None);
+    }
     let mut env = variables(&out);
+    for of_python in PYTHONS {
+        env.remove(of_python);
+    }
     let (their_path, their_library_path) = (env.remove("PATH"), env.remove("LD_LIBRARY_PATH"));
     let mut path: Vec<String> = PATH.split(':').map(str::to_owned).collect();
     let mut library_path: Vec<String> = Vec::new();
     let mut labels: HashMap<String, String> = out.labels().clone().unwrap_or_default();
+    // What the image below says of itself (title, version, licences, its own base …) is not true of this one.
+    labels.retain(|name, _| !name.starts_with(OF_IMAGE));
     let mut ports: BTreeSet<String> = out.exposed_ports().iter().flatten().cloned().collect();
     let mut volumes: BTreeSet<String> = out.volumes().iter().flatten().cloned().collect();
     for patch in patches {
@@ -194,8 +210,6 @@ fn execution<'l>(
         }
         if patch.entrypoint.is_some() {
             out.set_entrypoint(patch.entrypoint.clone());
-            // What the lower entrypoint was given is none of this one's business.
-            out.set_cmd(None);
         }
         if patch.cmd.is_some() {
             out.set_cmd(patch.cmd.clone());
@@ -216,15 +230,13 @@ fn execution<'l>(
     out.set_env(Some(env.collect()));
     let mut label = |name: &str, value: &str| {
         if !value.is_empty() {
-            labels.insert(format!("org.opencontainers.image.{name}"), value.to_owned());
+            labels.insert(format!("{OF_IMAGE}{name}"), value.to_owned());
         }
     };
     label("title", &meta.image.title);
     label("description", &meta.image.description);
     label("created", &meta.created);
     if let Some(below) = meta.below.as_deref() {
-        // What the image below says of its own base is not true of this one.
-        labels.remove("org.opencontainers.image.base.name");
         labels.extend(base(below));
     }
     labels.extend(meta.image.labels.clone());

@@ -4,7 +4,6 @@
 use lock::Sha256;
 use oci_spec::image::{Descriptor, Digest, MediaType};
 use serde::Serialize;
-use sha2::Digest as _;
 
 use crate::{Error, Result};
 
@@ -39,9 +38,4 @@ pub(crate) fn digest(sha256: &Sha256) -> Result<Digest> {
 /// What names a blob in a manifest.
 pub(crate) fn descriptor(media_type: MediaType, size: u64, sha256: &Sha256) -> Result<Descriptor> {
     Ok(Descriptor::new(media_type, size, digest(sha256)?))
-}
-
-/// Of a document's bytes.
-pub(crate) fn sha256(bytes: &[u8]) -> Sha256 {
-    Sha256(sha2::Sha256::digest(bytes).into())
 }

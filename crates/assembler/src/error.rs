@@ -49,15 +49,15 @@ pub enum Error {
     Below(#[from] oci_image::Error),
     /// Files of the image below would be seen beside what takes their place.
     #[error(
-        "the image below, {image}, has packages that the edition has not at the same version; their files \
-         would stay to be seen:{list}\n\
+        "the image below, {image}, has packages or parts that the edition does not have as they are; their \
+         files would stay to be seen:{list}\n\
          hint: lock both to the same versions (`cargo xtask lock` of the edition keeps to those below, where \
          its lines allow them), or stand on another image"
     )]
     Shows {
         /// The image, as the lock writes it.
         image: String,
-        /// The packages, each on a line of its own.
+        /// The packages and parts, each on a line of its own.
         list: String,
     },
     /// A layer of the image below is wanted and is not in the store.

@@ -3,12 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use layer::Context;
+use layer::{Context, Plan};
 use lock::{Artifact, LayerName, Lock, Origin, Sha256};
 use oci_image::Below;
 use store::{Key, KeyBuilder, Store};
 
-use crate::{Error, Result, edition::layers};
+use crate::{
+    Error, Result,
+    below::{Planned, planned, stands},
+    edition::layers,
+};
 
 /// A part as planned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub struct PlannedPart {
     pub size: u64,
     /// It stands in the store or in the image below, so it is not built, and its size is known.
     pub in_store: bool,
+    /// It is the image below that has it, and the store need not.
+    pub below: bool,
     /// Its artifacts.
     pub artifacts: Vec<Artifact>,
 }
@@ -50,48 +56,42 @@ pub fn forecast(cx: &Context, lock: &Lock) -> Result<Vec<PlannedPart>> {
 /// # Errors
 /// As [`forecast`].
 pub fn forecast_on(cx: &Context, lock: &Lock, below: Option<&Below>) -> Result<Vec<PlannedPart>> {
-    // What the image below has, in bytes by the key of its tars; what is no plan of ours stays.
+    let layers = layers(lock, LayerName::Runtime)?;
+    let plans = planned(&layers)?;
+    let stand = below.map(|below| stands(below, &plans)).unwrap_or_default();
+    // What stands below, in bytes by the key of its tars; what is no plan of ours stays.
     let mut had: BTreeMap<Key, u64> = BTreeMap::new();
     for layer in below.iter().flat_map(|below| &below.layers) {
-        if let Some(held) = layer.held() {
+        if let Some(held) = layer.held().filter(|held| stand.contains(&held.tars)) {
             *had.entry(held.tars).or_default() += layer.size;
         }
     }
-    let mut planned = BTreeSet::new();
     let mut parts = Vec::new();
-    for layer in layers(lock, LayerName::Runtime)? {
-        let failed = |source| Error::Layer {
-            layer: layer.name().to_owned(),
-            source: Box::new(source),
+    for Planned { layer, plan } in plans {
+        let below = had.get(&plan.tars()).copied();
+        let known = match below {
+            Some(size) => Some(size),
+            None => {
+                let known = plan.known(cx).map_err(|source| Error::Layer {
+                    layer: layer.to_owned(),
+                    source: Box::new(source),
+                });
+                known?.map(|parts| parts.iter().map(|part| part.size).sum())
+            }
         };
-        for plan in layer.plans().map_err(failed)?.into_iter().flatten() {
-            let (tars, artifacts) = (plan.tars(), plan.artifacts());
-            planned.insert(tars);
-            let known = match had.get(&tars) {
-                Some(size) => Some(*size),
-                None => {
-                    let known = plan.known(cx).map_err(failed)?;
-                    known.map(|parts| parts.iter().map(|part| part.size).sum())
-                }
-            };
-            parts.push(PlannedPart {
-                layer: layer.name().to_owned(),
-                name: plan.name().to_owned(),
-                key: plan.key(cx),
-                size: match known {
-                    Some(size) => size,
-                    // What is out of git has no artifacts, but a weight.
-                    None if artifacts.is_empty() => plan.weight(),
-                    None => artifacts.iter().map(|artifact| artifact.size).sum(),
-                },
-                in_store: known.is_some(),
-                artifacts: artifacts.to_vec(),
-            });
-        }
+        parts.push(PlannedPart {
+            layer: layer.to_owned(),
+            name: plan.name().to_owned(),
+            key: plan.key(cx),
+            size: known.unwrap_or_else(|| about(&plan)),
+            in_store: known.is_some(),
+            below: below.is_some(),
+            artifacts: plan.artifacts().to_vec(),
+        });
     }
     let below = below.iter().flat_map(|below| &below.layers);
     let others = below.filter_map(|layer| match layer.held() {
-        Some(held) if planned.contains(&held.tars) => None,
+        Some(held) if had.contains_key(&held.tars) => None,
         held => Some(PlannedPart {
             layer: BELOW.to_owned(),
             name: held.map_or_else(
@@ -103,10 +103,20 @@ pub fn forecast_on(cx: &Context, lock: &Lock, below: Option<&Below>) -> Result<V
                 .finish(),
             size: layer.size,
             in_store: true,
+            below: true,
             artifacts: Vec::new(),
         }),
     });
     Ok(others.chain(parts).collect())
+}
+
+/// About how many bytes a plan's parts have that was never built here.
+pub(crate) fn about(plan: &Plan<'_>) -> u64 {
+    match plan.artifacts() {
+        // What is out of git has no artifacts, but a weight.
+        [] => plan.weight(),
+        artifacts => artifacts.iter().map(|artifact| artifact.size).sum(),
+    }
 }
 
 /// Those of `after` that `before` does not have: what who has the other pulls. A size that is not known
@@ -181,6 +191,7 @@ mod tests {
             key: builder.finish(),
             size,
             in_store: false,
+            below: false,
             artifacts,
         }
     }

@@ -7,13 +7,13 @@ use lock::{LayerName, Lock, Sha256};
 use oci_image::{Below, DEBIAN};
 use oci_spec::image::{ImageIndexBuilder, ImageManifest, ImageManifestBuilder, MediaType};
 use ocipkg::{ImageName, Name, Reference};
-use store::Key;
+use store::{Key, sha256_of};
 
 use crate::{
     Blob, Error, Result,
     archive::plain_path,
     config,
-    document::{DockerImage, descriptor, json, sha256},
+    document::{DockerImage, descriptor, json},
     ownership,
 };
 
@@ -124,7 +124,7 @@ impl Image {
             return Err(Error::NoLayers);
         }
         let config = config::config(&meta, &layers)?;
-        let config_digest = sha256(&config);
+        let config_digest = sha256_of(&config);
         let mut image = Self {
             meta,
             layers,
@@ -134,7 +134,7 @@ impl Image {
             config,
         };
         image.manifest = image.made_manifest()?;
-        image.digest = sha256(&image.manifest);
+        image.digest = sha256_of(&image.manifest);
         Ok(image)
     }
 
@@ -258,7 +258,7 @@ pub(crate) fn index_json(name: &ImageName, manifest: &[u8]) -> Result<Vec<u8>> {
             name.reference.to_string(),
         ),
     ]);
-    let digest = sha256(manifest);
+    let digest = sha256_of(manifest);
     let mut manifest = descriptor(MediaType::ImageManifest, manifest.len() as u64, &digest)?;
     manifest.set_annotations(Some(annotations));
     let index = ImageIndexBuilder::default()

@@ -11,11 +11,12 @@ use lock::Sha256;
 use oci_spec::image::ImageManifest;
 use ocipkg::ImageName;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use store::sha256_of;
 use tempfile::TempDir;
 
 use crate::{
     Blob, Error, Image, Result,
-    document::{LAYOUT, sha256},
+    document::LAYOUT,
     image::{blob_path, index_json, manifest_json},
 };
 
@@ -112,7 +113,7 @@ impl LayoutBuilder {
     /// # Errors
     /// [`Error::Io`] with the path.
     pub fn add_document(&mut self, bytes: &[u8]) -> Result<Sha256> {
-        let digest = sha256(bytes);
+        let digest = sha256_of(bytes);
         let path = self.path(&digest);
         fs::write(&path, bytes).map_err(io(&path))?;
         Ok(digest)

@@ -22,6 +22,7 @@ mod pull;
 mod push;
 
 pub use archive::{write_archive, write_plain_archive};
+pub use below::fits;
 pub use blobs::Blob;
 pub use build::{assemble, assemble_disputed};
 pub use edition::layers;

@@ -8,7 +8,12 @@ use lock::{LayerName, Lock, Sha256};
 use oci_image::Below;
 use store::Key;
 
-use crate::{Error, Result, edition::layers};
+use crate::{
+    Error, Result,
+    below::{Planned, planned, stands},
+    edition::layers,
+    forecast::about,
+};
 
 /// One layer of an image, or a plan that would become one or several.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,38 +57,31 @@ pub fn planned_downloads(
     below: Option<&Below>,
 ) -> Result<Vec<Download>> {
     let mut all = below.map(downloads).unwrap_or_default();
-    let had: BTreeSet<Key> = all.iter().filter_map(|one| one.tars).collect();
-    for layer in layers(lock, LayerName::Runtime)? {
-        let failed = |source| Error::Layer {
-            layer: layer.name().to_owned(),
-            source: Box::new(source),
+    let layers = layers(lock, LayerName::Runtime)?;
+    let plans = planned(&layers)?;
+    let stand = below.map(|below| stands(below, &plans)).unwrap_or_default();
+    for Planned { layer, plan } in plans {
+        let tars = plan.tars();
+        if stand.contains(&tars) {
+            continue;
+        }
+        let download = |name: &str, size, digest| Download {
+            name: format!("{layer}: {name}"),
+            size,
+            digest,
+            tars: Some(tars),
         };
-        for plan in layer.plans().map_err(failed)?.into_iter().flatten() {
-            let tars = plan.tars();
-            if had.contains(&tars) {
-                continue;
-            }
-            let download = |name: &str, size, digest| Download {
-                name: format!("{}: {name}", layer.name()),
-                size,
-                digest,
-                tars: Some(tars),
-            };
-            match plan.known(cx).map_err(failed)? {
-                Some(parts) => all.extend(
-                    parts
-                        .iter()
-                        .map(|part| download(&part.name, part.size, Some(part.digest))),
-                ),
-                None => {
-                    let artifacts = plan.artifacts();
-                    let size = match artifacts.is_empty() {
-                        true => plan.weight(),
-                        false => artifacts.iter().map(|artifact| artifact.size).sum(),
-                    };
-                    all.push(download(plan.name(), size, None));
-                }
-            }
+        let known = plan.known(cx).map_err(|source| Error::Layer {
+            layer: layer.to_owned(),
+            source: Box::new(source),
+        });
+        match known? {
+            Some(parts) => all.extend(
+                parts
+                    .iter()
+                    .map(|part| download(&part.name, part.size, Some(part.digest))),
+            ),
+            None => all.push(download(plan.name(), about(&plan), None)),
         }
     }
     Ok(all)

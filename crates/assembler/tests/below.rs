@@ -11,8 +11,7 @@ use lock::{BaseImage, Sha256};
 use oci_image::{Access, Below, Client, pin};
 use ocipkg::ImageName;
 use serde_json::{Value, json};
-use sha2::Digest as _;
-use store::{Fetcher, KeyBuilder, Places, Silent, Store};
+use store::{Fetcher, KeyBuilder, Places, Silent, Store, sha256_of as sha256};
 use strata_assembler::{
     Error, Image, Meta, assemble, write_archive, write_layout, write_plain_archive,
 };
@@ -135,10 +134,6 @@ fn parse(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap()
 }
 
-fn sha256(bytes: &[u8]) -> Sha256 {
-    Sha256(sha2::Sha256::digest(bytes).into())
-}
-
 #[test]
 fn layers_say_what_they_are() {
     let bed = Bed::new();
@@ -149,7 +144,7 @@ fn layers_say_what_they_are() {
     assert_eq!(annotations["strata.packages"], "two==1");
     let tars = small("two", "1").plans().unwrap().unwrap()[0].tars();
     assert_eq!(annotations["strata.tars"], tars.to_string());
-    assert!(manifest["annotations"].is_null());
+    assert!(manifest["annotations"]["strata.debian"].is_null());
 }
 
 #[test]
@@ -266,12 +261,97 @@ fn another_version_below_is_refused_by_name() {
     assert!(matches!(error, Error::Shows { .. }));
     let error = error.to_string();
     for line in [
-        "\n  one 1 (the edition has 2)",
-        "\n  two 1 (the edition does not have it)",
+        "\n  wheel one 1 (the edition has 2)",
+        "\n  wheel two 1 (the edition does not have it)",
         "\nhint: ",
     ] {
         assert!(error.contains(line), "{error}");
     }
+}
+
+/// Puts a layer of somebody else's upon a layout's image, as `crane append` does.
+fn append(layout: &Path, tar: &[u8]) {
+    let blobs = layout.join("blobs/sha256");
+    let hex = |value: &Value| value["digest"].as_str().unwrap()["sha256:".len()..].to_owned();
+    let add = |bytes: &[u8], mut descriptor: Value| {
+        fs::write(blobs.join(sha256(bytes).to_string()), bytes).unwrap();
+        descriptor["digest"] = sha256(bytes).to_oci().into();
+        descriptor["size"] = bytes.len().into();
+        descriptor
+    };
+    let mut index = parse(&fs::read(layout.join("index.json")).unwrap());
+    let mut manifest = parse(&fs::read(blobs.join(hex(&index["manifests"][0]))).unwrap());
+    let mut config = parse(&fs::read(blobs.join(hex(&manifest["config"]))).unwrap());
+    let diff_ids = config["rootfs"]["diff_ids"].as_array_mut().unwrap();
+    diff_ids.push(sha256(tar).to_oci().into());
+    let layer = json!({"mediaType": "application/vnd.oci.image.layer.v1.tar"});
+    let layers = manifest["layers"].as_array_mut().unwrap();
+    layers.push(add(tar, layer));
+    manifest["config"] = add(
+        &serde_json::to_vec(&config).unwrap(),
+        manifest["config"].clone(),
+    );
+    let manifest = serde_json::to_vec(&manifest).unwrap();
+    index["manifests"][0] = add(&manifest, index["manifests"][0].clone());
+    fs::write(
+        layout.join("index.json"),
+        serde_json::to_vec(&index).unwrap(),
+    )
+    .unwrap();
+}
+
+#[test]
+fn what_lies_under_a_layer_of_someone_else_is_added_anew() {
+    let bed = Bed::new();
+    bed.lower();
+    // Whatever is in it: it may have deleted files of ours, or written others.
+    append(&bed.path("lower"), &[0; 1024]);
+    let image = bed.on("oci:lower", "store", &three()).unwrap();
+    assert_eq!((image.blobs().len(), image.parts().count()), (6, 3));
+    // On top of that they stand again.
+    write_layout(&image, &bed.path("out")).unwrap();
+    let again = bed.on("oci:out", "again", &three()).unwrap();
+    assert_eq!((again.blobs().len(), again.parts().count()), (6, 0));
+    // What would be seen is refused under it, too.
+    let error = bed.on(
+        "oci:lower",
+        "store",
+        &[small("one", "2"), small("two", "1")],
+    );
+    assert!(matches!(error.unwrap_err(), Error::Shows { .. }));
+}
+
+#[test]
+fn sizes_are_held_against_the_bytes() {
+    let bed = Bed::new();
+    bed.lower();
+    let mut from = bed.pin("oci:lower", "store");
+    from.size += 1;
+    for store in ["store", "empty"] {
+        let error = Below::load(&from, "linux/amd64", &bed.access(store)).unwrap_err();
+        assert!(error.to_string().contains("--update from"), "{error}");
+    }
+}
+
+#[test]
+fn a_cmd_of_one_of_ours_stays_under_the_entrypoint_of_another() {
+    let bed = Bed::new();
+    let with = |name, patch| -> Box<dyn Layer> { Box::new(Small(name, "1", patch)) };
+    let cmd = ConfigPatch {
+        cmd: Some(vec!["--cpu".to_owned()]),
+        ..ConfigPatch::default()
+    };
+    let entrypoint = ConfigPatch {
+        entrypoint: Some(vec!["/ours".to_owned()]),
+        ..ConfigPatch::default()
+    };
+    let layers = [with("one", cmd), with("two", entrypoint)];
+    let image = assemble(&bed.context("store"), meta(), &layers).unwrap();
+    let inner = &parse(&image.config)["config"];
+    assert_eq!(
+        (&inner["Cmd"], &inner["Entrypoint"]),
+        (&json!(["--cpu"]), &json!(["/ours"]))
+    );
 }
 
 #[test]
@@ -354,9 +434,13 @@ fn the_config_below_is_kept_where_ours_says_nothing() {
     let config = json!({
         "os": "linux", "architecture": "amd64", "created": "2020-01-01T00:00:00Z",
         "config": {
-            "Env": ["PATH=/theirs/bin:/usr/bin:/bin", "LD_LIBRARY_PATH=/theirs/lib:/own/lib", "A=theirs", "B=theirs"],
+            "Env": ["PATH=/theirs/bin:/usr/bin:/bin", "LD_LIBRARY_PATH=/theirs/lib:/own/lib", "A=theirs", "B=theirs", "PYTHONHOME=/theirs"],
             "Cmd": ["theirs"], "Entrypoint": ["/theirs"], "User": "theirs", "WorkingDir": "/theirs",
-            "Labels": {"a": "theirs", "org.opencontainers.image.base.name": "older.example/x"},
+            "Labels": {
+                "a": "theirs", "org.opencontainers.image.base.name": "older.example/x",
+                "org.opencontainers.image.version": "3", "org.opencontainers.image.licenses": "MIT",
+            },
+            "OnBuild": ["RUN theirs"],
             "ExposedPorts": {"80/tcp": {}}, "Volumes": null, "Shell": ["/bin/theirs"],
             "Healthcheck": {"Test": ["CMD", "theirs"]}, "Hostname": "",
         },
@@ -408,7 +492,11 @@ fn the_config_below_is_kept_where_ours_says_nothing() {
         (&labels["a"], &labels["b"]),
         (&"theirs".into(), &"ours".into())
     );
-    assert!(labels["org.opencontainers.image.base.name"].is_null());
+    for of_theirs in ["base.name", "version", "licenses"] {
+        let label = format!("org.opencontainers.image.{of_theirs}");
+        assert!(labels[&label].is_null(), "{label}");
+    }
+    assert!(inner["OnBuild"].is_null());
     assert_eq!(labels["org.opencontainers.image.title"], "Test");
     assert_eq!(config["created"], "2026-11-23T00:00:00Z");
     assert_eq!(

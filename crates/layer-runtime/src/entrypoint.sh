@@ -21,6 +21,7 @@ if [ ! -w "${TMPDIR:-/tmp}" ]; then
     export TMPDIR="$base/temp"
 fi
 
+first=$(command -v python3 || true)
 for script in set-proxy.sh pre-start.sh; do
     if [ -f "$base/user-scripts/$script" ]; then
         echo "strata: running user-scripts/$script"
@@ -29,6 +30,14 @@ for script in set-proxy.sh pre-start.sh; do
     fi
 done
 
+# The image's own interpreter, whatever comes first in PATH: an image below may have another. Where the user's
+# scripts have put one there, as of a virtual environment, it is that. The build writes the path into this line:
+python=python3
+now=$(command -v python3 || true)
+if [ -n "$now" ] && [ "$now" != "$first" ]; then
+    python=$now
+fi
+
 cd "$base"
 # CLI_ARGS is a list of words on purpose.
 # shellcheck disable=SC2086
@@ -36,10 +45,10 @@ set -- ${CLI_ARGS:-} "$@"
 
 if [ "${STRATA_ATTENTION_CHECK:-on}" != off ]; then
     # Nobody's child, so that an init waits for it where there is one.
-    (python3 -P -B /runner-scripts/attention.py "$@" &)
+    ("$python" -P -B /runner-scripts/attention.py "$@" &)
 fi
 
-exec python3 /opt/comfyui/main.py \
+exec "$python" /opt/comfyui/main.py \
     --listen 0.0.0.0 --port 8188 \
     --base-directory "$base" \
     --database-url "sqlite:///$base/user/comfyui.db" \

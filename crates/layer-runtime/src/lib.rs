@@ -59,15 +59,31 @@ impl Runtime {
     }
 
     fn files(&self) -> [(&'static str, String, bool); 6] {
+        let interpreter = &self.lock.python.interpreter;
         [
-            (ENTRYPOINT, include_str!("entrypoint.sh").to_owned(), true),
-            (ATTENTION, include_str!("attention.py").to_owned(), true),
-            (HEALTH, include_str!("health.py").to_owned(), true),
+            (
+                ENTRYPOINT,
+                run_by(interpreter, include_str!("entrypoint.sh")),
+                true,
+            ),
+            (
+                ATTENTION,
+                run_by(interpreter, include_str!("attention.py")),
+                true,
+            ),
+            (HEALTH, run_by(interpreter, include_str!("health.py")), true),
             (NODES, include_str!("bundled-nodes.yaml").to_owned(), false),
             (constraints::PLACE, constraints::text(&self.lock), false),
             (kernels::PLACE, kernels::text(&self.lock), false),
         ]
     }
+}
+
+/// A script with the image's own interpreter in place of the first in `PATH`, which may be that of an image below.
+fn run_by(interpreter: &str, script: &str) -> String {
+    script
+        .replace("#!/usr/bin/env python3\n", &format!("#!{interpreter}\n"))
+        .replace("python=python3\n", &format!("python={interpreter}\n"))
 }
 
 impl layer::Layer for Runtime {
@@ -136,5 +152,33 @@ fn config() -> ConfigPatch {
             retries: 3,
         }),
         ..ConfigPatch::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_are_run_by_the_interpreter_of_the_lock() {
+        let mut lock = Lock::starter().unwrap();
+        let texts = |lock: &Lock| {
+            let runtime = Runtime::from_lock(lock).unwrap();
+            let key = layer::Layer::plans(&runtime)
+                .unwrap()
+                .unwrap()
+                .pop()
+                .unwrap()
+                .tars();
+            (runtime.files().map(|(_, text, _)| text), key)
+        };
+        let (_, key) = texts(&lock);
+        lock.python.interpreter = "/opt/own/python".to_owned();
+        let (files, other) = texts(&lock);
+        assert_ne!(key, other);
+        assert!(files[0].contains("\npython=/opt/own/python\n"));
+        for text in &files[1..3] {
+            assert!(text.starts_with("#!/opt/own/python\n"));
+        }
     }
 }

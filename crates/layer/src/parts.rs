@@ -106,6 +106,11 @@ impl Plan<'_> {
         &self.artifacts
     }
 
+    /// Whether its parts are a stage of one growing system: see [`Plan::stage`].
+    pub fn is_stage(&self) -> bool {
+        self.rank == Rank::Stage
+    }
+
     /// What is inside its parts, sorted.
     pub fn packages(&self) -> &[Package] {
         &self.packages

@@ -88,9 +88,9 @@ impl FromStr for ImageAt {
             );
         }
         let (repository, tag) = split_tag(name);
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if tag.is_some_and(|tag| tag.is_empty() || tag.len() > 128 || !tag.chars().all(plain)) {
-            let hint = "a tag has up to 128 letters, digits, dots, dashes and underscores";
+        if tag.is_some_and(|tag| !is_tag(tag)) {
+            let hint = "a tag has up to 128 letters, digits, dots, dashes and underscores, and neither dot nor \
+                        dash first";
             return wrong(format!("{text:?} has no tag that can be"), hint);
         }
         // A host may have capitals and a port; what follows it may not.
@@ -101,15 +101,40 @@ impl FromStr for ImageAt {
             true => repository.get(first.len() + 1..).unwrap_or_default(),
             false => repository,
         };
-        let fits = |part: &str| {
-            let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
-            let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-            part.chars().all(inner) && part.starts_with(edge) && part.ends_with(edge)
-        };
-        if !path.split('/').all(fits) {
+        if !path.split('/').all(is_repository_part) {
             return wrong(format!("{text:?} does not say where an image is"), FORMS);
         }
         Ok(Self::Registry(text.to_owned()))
+    }
+}
+
+/// Whether a text can be a tag (distribution-spec, "Pulling manifests").
+pub fn is_tag(text: &str) -> bool {
+    let first = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let other = |b: u8| first(b) || b == b'.' || b == b'-';
+    text.len() <= 128 && text.bytes().next().is_some_and(first) && text.bytes().all(other)
+}
+
+/// Whether a text can stand between the slashes of a repository's name: lower-case letters and digits, with
+/// `.`, `_`, `__` or dashes in between.
+pub fn is_repository_part(text: &str) -> bool {
+    let mut rest = text;
+    loop {
+        let word = rest.trim_start_matches(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+        if word.len() == rest.len() {
+            return false;
+        }
+        if word.is_empty() {
+            return true;
+        }
+        let after = word.trim_start_matches(['.', '_', '-']);
+        let between = &word[..word.len() - after.len()];
+        let fits = matches!(between, "." | "_" | "__")
+            || (!between.is_empty() && between.bytes().all(|b| b == b'-'));
+        if !fits {
+            return false;
+        }
+        rest = after;
     }
 }
 
@@ -196,6 +221,9 @@ mod tests {
             ("registry.example/a@sha256:12", "64 hexadecimal digits"),
             ("registry.example/a@md5:12", "64 hexadecimal digits"),
             ("registry.example/a:b c", "128 letters"),
+            ("registry.example/a:-b", "128 letters"),
+            ("registry.example/a..b", "REGISTRY/REPOSITORY"),
+            ("registry.example/a___b", "REGISTRY/REPOSITORY"),
             ("registry.example/", "REGISTRY/REPOSITORY"),
         ] {
             let error = bad.parse::<ImageAt>().unwrap_err();

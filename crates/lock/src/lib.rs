@@ -26,7 +26,7 @@ mod repository;
 mod sdist;
 
 pub use artifact::{Artifact, Origin};
-pub use below::{BaseImage, ImageAt, ParseImageAtError};
+pub use below::{BaseImage, ImageAt, ParseImageAtError, is_repository_part, is_tag};
 pub use digest::Sha256;
 pub use entry::{Deb, DebianSuite, Image, Owner, Source, SourceKind, Wheel};
 pub use error::{Error, Result};

@@ -41,8 +41,14 @@ pub struct Held {
 }
 
 impl Held {
-    /// Reads a descriptor's annotations; `None` where they are not ours.
+    /// Reads a descriptor's annotations; `None` where they are not ours. Ours have no control characters, which
+    /// a terminal would obey.
     pub fn read(annotations: &BTreeMap<String, String>) -> Option<Self> {
+        let mut texts = [PART, TARS, KIND, PACKAGES].into_iter();
+        let is_raw = |text: &String| text.contains(char::is_control);
+        if texts.any(|name| annotations.get(name).is_some_and(is_raw)) {
+            return None;
+        }
         let text = |name: &str| annotations.get(name).cloned();
         let packages = text(PACKAGES).unwrap_or_default();
         let packages = packages.split(' ').filter_map(|one| one.split_once("=="));
@@ -113,5 +119,12 @@ mod tests {
         assert_eq!(Held::read(&BTreeMap::new()), None);
         let bad = BTreeMap::from([(TARS.to_owned(), "12".to_owned())]);
         assert_eq!(Held::read(&bad), None);
+        let part = |text: &str| {
+            let all = [(PART, text), (TARS, &Key::zero().to_string())];
+            let all = all.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            Held::read(&all.into())
+        };
+        assert!(part("deps: x").is_some());
+        assert_eq!(part("deps: \x1b[2Jx"), None);
     }
 }

@@ -8,11 +8,11 @@ use std::{
 
 use lock::{BaseImage, ImageAt, Sha256};
 use serde_json::Value;
-use store::{Key, ProgressTask, TaskKind, at_once};
+use store::{ProgressTask, TaskKind, at_once};
 
 use crate::{
     Access, DEBIAN, Error, Held, MediaType, Result, Source, blobs,
-    document::{CONFIG, DOCUMENT, Document, Platform, layer_type},
+    document::{CONFIG, Document, Platform, layer_type},
     source::{read_all, verified},
 };
 
@@ -118,11 +118,6 @@ impl Below {
         self.layers.iter().filter_map(BelowLayer::held)
     }
 
-    /// The keys of the tars that it has.
-    pub fn tars(&self) -> BTreeSet<Key> {
-        self.held().map(|held| held.tars).collect()
-    }
-
     /// Its packages of a kind: name to version. Of two versions the upper one counts, as in the image.
     pub fn packages(&self, is: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
         let held = self.held().filter(|held| is(&held.kind));
@@ -130,8 +125,9 @@ impl Below {
     }
 
     /// The Debian suite that its system is of, and the date, if it is one of ours.
+    /// The date is one, in our form: it goes into locks.
     pub fn debian(&self) -> Option<(&str, &str)> {
-        self.annotations.get(DEBIAN)?.split_once(' ')
+        suite_and_date(self.annotations.get(DEBIAN)?)
     }
 
     /// The name that a registry has it under, for the annotation `org.opencontainers.image.base.name`.
@@ -209,6 +205,12 @@ impl Below {
     }
 }
 
+fn suite_and_date(text: &str) -> Option<(&str, &str)> {
+    let (suite, date) = text.split_once(' ')?;
+    let time: jiff::Timestamp = date.parse().ok()?;
+    (time.to_string() == date).then_some((suite, date))
+}
+
 /// Manifest or config, verified: as the store keeps it, or from where the image is, to be kept.
 fn document(
     from: &BaseImage,
@@ -222,13 +224,29 @@ fn document(
     let source = source(from, what, digest, access)?;
     let bytes = if what == "manifest" {
         source.manifest(digest)?
+    } else if size > CONFIG {
+        let problem = format!("it would have {size} bytes, and more than {CONFIG} are not read");
+        return Err(bad(&from.image, "its config", &problem));
     } else {
-        let limit = size.min(CONFIG.max(DOCUMENT));
         let mut reader = source.blob(what, digest, size)?;
-        let read = read_all(&from.image, "its config", &mut reader, limit);
-        let read = read.map_err(|error| bad(&from.image, "its config", &error.to_string()))?;
+        let read = read_all(&from.image, "its config", &mut reader, CONFIG);
+        let read = read.map_err(|source| Error::Read {
+            image: from.image.clone(),
+            what,
+            digest: *digest,
+            source,
+        })?;
         verified(&from.image, what, digest, read?)?
     };
+    if bytes.len() as u64 != size {
+        return Err(Error::Size {
+            image: from.image.clone(),
+            what,
+            digest: *digest,
+            found: bytes.len() as u64,
+            named: size,
+        });
+    }
     blobs::keep(&access.store, digest, &bytes)?;
     Ok(bytes)
 }
@@ -255,5 +273,25 @@ fn bad(image: &str, document: &'static str, problem: &str) -> Error {
         image: image.to_owned(),
         document,
         problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_one() {
+        let date = "2026-01-02T03:04:05Z";
+        let found = suite_and_date("forky 2026-01-02T03:04:05Z");
+        assert_eq!(found, Some(("forky", date)));
+        for none in [
+            "forky",
+            "forky ",
+            "forky yesterday",
+            "forky 2026-01-02T03:04:05Z\u{1b}[2J",
+        ] {
+            assert_eq!(suite_and_date(none), None, "{none:?}");
+        }
     }
 }

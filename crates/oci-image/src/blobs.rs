@@ -37,10 +37,19 @@ pub(crate) fn bring(
 ) -> Result<()> {
     let taken = store.take_blob((digest, size), reader, advance);
     taken.map_err(|error| match error {
-        store::Error::BlobUnread { source, .. } => Error::Source {
+        store::Error::BlobUnread { source, .. } if other_content(&source).is_some() => {
+            Error::Damaged {
+                image: image.to_owned(),
+                what,
+                expected: *digest,
+                found: other_content(&source).unwrap_or_default().to_owned(),
+            }
+        }
+        store::Error::BlobUnread { source, .. } => Error::Read {
             image: image.to_owned(),
-            problem: format!("reading the {what} {digest}: {source}"),
-            hint: "run the same command again; what was read whole is kept",
+            what,
+            digest: *digest,
+            source,
         },
         store::Error::OtherBlob { expected, found } => Error::Damaged {
             image: image.to_owned(),
@@ -50,6 +59,14 @@ pub(crate) fn bring(
         },
         error => Error::Store(error),
     })
+}
+
+/// What came instead, where a registry's client has found that it is not what its digest names.
+fn other_content(source: &io::Error) -> Option<&str> {
+    match source.get_ref()?.downcast_ref::<registry::Error>()? {
+        registry::Error::Content { found, .. } => Some(found),
+        _ => None,
+    }
 }
 
 fn write_failed(store: &Store, source: io::Error) -> Error {
@@ -68,14 +85,14 @@ fn write_failed(store: &Store, source: io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::sha256;
+    use store::sha256_of;
 
     #[test]
     fn only_what_the_digest_names_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let text = b"some bytes".to_vec();
-        let digest = sha256(&text);
+        let digest = sha256_of(&text);
         let size = text.len() as u64;
         let bring =
             |bytes: &[u8]| bring("x", "layer", &store, (&digest, size), &mut &*bytes, &|_| ());
@@ -88,6 +105,22 @@ mod tests {
         assert_eq!(kept("x", &store, &digest, size), Some(text));
         std::fs::write(store.blob_path(&digest), b"SOME BYTES").unwrap();
         assert_eq!(kept("x", &store, &digest, size), None, "damaged later");
+        // As the client of a registry says it: to read it once more would not help.
+        struct Other;
+        impl Read for Other {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                let (what, expected, found) = ("it".to_owned(), "a".to_owned(), "b".to_owned());
+                let content = registry::Error::Content {
+                    what,
+                    expected,
+                    found,
+                };
+                Err(io::Error::other(content))
+            }
+        }
+        let taken = super::bring("x", "layer", &store, (&digest, size), &mut Other, &|_| ());
+        let error = taken.unwrap_err().to_string();
+        assert!(error.contains("is damaged: its bytes are b"), "{error}");
         let left = std::fs::read_dir(store.root().join("tmp")).unwrap().count();
         assert_eq!(left, 0);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use decode::Encoding;
 use lock::Sha256;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::{Error, Result};
 
@@ -16,6 +16,10 @@ pub(crate) const CONFIG: u64 = 16 << 20;
 
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
+const MANIFESTS: [&str; 2] = [
+    MANIFEST,
+    "application/vnd.docker.distribution.manifest.v2+json",
+];
 const INDEXES: [&str; 2] = [
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -146,6 +150,8 @@ impl Document {
             #[serde(default)]
             schema_version: u32,
             manifests: Option<Vec<Descriptor>>,
+            config: Option<IgnoredAny>,
+            layers: Option<IgnoredAny>,
         }
         let bad = |problem: String| Error::Document {
             image: image.to_owned(),
@@ -159,6 +165,24 @@ impl Document {
                  hint: push the image again with a newer engine"
                     .to_owned(),
             ));
+        }
+        // A document that is both would be one to us and the other to the next reader, under the same digest
+        // (CVE-2021-41190).
+        let is_image = head.config.is_some() || head.layers.is_some();
+        let (form, types) = match &head.manifests {
+            Some(_) if is_image => {
+                return Err(bad(
+                    "it is an index and an image's manifest in one".to_owned()
+                ));
+            }
+            Some(_) => ("an index", INDEXES),
+            None => ("an image's manifest", MANIFESTS),
+        };
+        let media_type = head.media_type.as_str();
+        if !media_type.is_empty() && !types.contains(&media_type) {
+            return Err(bad(format!(
+                "by its form it is {form}, by its own word {media_type:?}"
+            )));
         }
         match head.manifests {
             Some(manifests) => Ok(Self::Index(manifests)),
@@ -188,6 +212,7 @@ pub(crate) fn for_platform<'d>(
     let has = manifests.iter().filter_map(|one| one.platform.as_ref());
     let mut has: Vec<String> = has.map(Platform::to_string).collect();
     has.retain(|one| one != "unknown/unknown");
+    has.sort();
     has.dedup();
     Err(Error::Platform {
         image: image.to_owned(),
@@ -317,6 +342,39 @@ mod tests {
         assert!(error.contains("version 1"), "{error}");
         for bad in ["", "[]", "{}", "{\"config\":1}"] {
             assert!(Document::parse("x", bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_document_is_one_thing() {
+        let parse = |mut document: serde_json::Value, media_type: &str| {
+            if !media_type.is_empty() {
+                document["mediaType"] = media_type.into();
+            }
+            let bytes = serde_json::to_vec(&document).unwrap();
+            Document::parse("x", &bytes).map_err(|error| error.to_string())
+        };
+        let config = serde_json::to_value(layer("x")).unwrap();
+        let image = serde_json::json!({"schemaVersion": 2, "config": config, "layers": []});
+        let index = serde_json::json!({"schemaVersion": 2, "manifests": []});
+        for fine in MANIFESTS.into_iter().chain([""]) {
+            assert!(matches!(
+                parse(image.clone(), fine),
+                Ok(Document::Manifest(_))
+            ));
+        }
+        for fine in INDEXES.into_iter().chain([""]) {
+            assert!(matches!(parse(index.clone(), fine), Ok(Document::Index(_))));
+        }
+        let mut both = image.clone();
+        both["manifests"] = serde_json::json!([]);
+        for media_type in ["", MANIFEST, INDEXES[0]] {
+            let error = parse(both.clone(), media_type).unwrap_err();
+            assert!(error.contains("in one"), "{error}");
+        }
+        for (document, other) in [(image, INDEXES[0]), (index, MANIFEST)] {
+            let error = parse(document, other).unwrap_err();
+            assert!(error.contains("by its own word"), "{error}");
         }
     }
 }

@@ -42,6 +42,21 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// It came in part.
+    #[error(
+        "{image}: reading the {what} {digest}: {source}\n\
+         hint: run the same command again; what was read whole is kept"
+    )]
+    Read {
+        /// The image, as the edition writes it.
+        image: String,
+        /// Config or layer.
+        what: &'static str,
+        /// Its digest.
+        digest: Sha256,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The image has a document that Strata does not understand.
     #[error("{image}: {document}: {problem}")]
     Document {
@@ -80,6 +95,24 @@ pub enum Error {
         expected: Sha256,
         /// What its bytes are: size and digest.
         found: String,
+    },
+    /// A document has another size than what names it says.
+    #[error(
+        "{image}: the {what} {digest} has {found} bytes, and what names it says {named}\n\
+         hint: of a manifest the lock names it, under [from], and `cargo xtask lock --update from` writes that \
+         anew; of a config the image's own manifest does"
+    )]
+    Size {
+        /// The image, as the edition writes it.
+        image: String,
+        /// Manifest or config.
+        what: &'static str,
+        /// Its digest.
+        digest: Sha256,
+        /// Its bytes.
+        found: u64,
+        /// What the lock or the manifest says.
+        named: u64,
     },
     /// The lock's image is not there any more.
     #[error(

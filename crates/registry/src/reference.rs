@@ -3,7 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
-use lock::Sha256;
+use lock::{Sha256, is_repository_part, is_tag};
 
 use crate::{Error, Result};
 
@@ -306,7 +306,7 @@ fn check_name(name: &str) -> Result<(), String> {
             name.to_ascii_lowercase()
         ));
     }
-    if name.split('/').all(is_component) {
+    if name.split('/').all(is_repository_part) {
         return Ok(());
     }
     Err(format!(
@@ -315,32 +315,8 @@ fn check_name(name: &str) -> Result<(), String> {
     ))
 }
 
-fn is_component(text: &str) -> bool {
-    let mut rest = text;
-    loop {
-        let word = rest.trim_start_matches(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
-        if word.len() == rest.len() {
-            return false;
-        }
-        if word.is_empty() {
-            return true;
-        }
-        let after = word.trim_start_matches(['.', '_', '-']);
-        let between = &word[..word.len() - after.len()];
-        let fits = matches!(between, "." | "_" | "__")
-            || (!between.is_empty() && between.bytes().all(|b| b == b'-'));
-        if !fits {
-            return false;
-        }
-        rest = after;
-    }
-}
-
 pub(crate) fn check_tag(tag: &str) -> Result<(), String> {
-    let first = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    let other = |b: u8| first(b) || b == b'.' || b == b'-';
-    let fits = tag.len() <= 128 && tag.bytes().next().is_some_and(first) && tag.bytes().all(other);
-    if fits {
+    if is_tag(tag) {
         return Ok(());
     }
     Err(format!(

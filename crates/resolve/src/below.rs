@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lock::BaseImage;
 use oci_image::{Access, Below, Client};
 
-use crate::{Error, Result, Update, sources::Resolving};
+use crate::{Error, Kept, Result, Update, sources::Resolving};
 
 /// What `lock --update` and messages call it.
 pub const FROM: &str = "from";
@@ -27,14 +27,23 @@ pub(crate) fn below(with: &Resolving<'_>, platform: &str) -> Result<Option<Below
         offline: with.fetcher.offline(),
         client: Client::new(Default::default()),
     };
-    let is = |kept: &&BaseImage| kept.image == from.value && !with.update.has(FROM);
-    let pinned = match with.kept.from.as_ref().filter(is) {
+    let kept = match with.update.has(FROM) {
+        false => pinned_before(with.kept, &from.value, platform),
+        true => None,
+    };
+    let pinned = match kept {
         Some(kept) => kept.clone(),
         None => oci_image::pin(&from.value, platform, &access).map_err(at)?,
     };
     Below::load(&pinned, platform, &access)
         .map(Some)
         .map_err(at)
+}
+
+/// How the earlier lock pins an image: a manifest is for one platform.
+fn pinned_before<'k>(kept: &'k Kept, image: &str, platform: &str) -> Option<&'k BaseImage> {
+    let pinned = kept.from.as_ref().filter(|from| from.image == image);
+    pinned.filter(|_| kept.platform.as_deref() == Some(platform))
 }
 
 /// The versions to stay at, and what may leave them. Packages of the image below stay at the versions that they
@@ -70,6 +79,18 @@ pub(crate) fn python(below: Option<&Below>) -> Option<BTreeMap<String, String>> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pin_is_for_its_image_and_platform() {
+        let text = format!(
+            "platform = \"linux/amd64\"\n[from]\nimage = \"oci:x\"\ndigest = \"sha256:{}\"\nsize = 3\n",
+            "ab".repeat(32)
+        );
+        let kept = Kept::parse(&text, "t");
+        assert!(pinned_before(&kept, "oci:x", "linux/amd64").is_some());
+        assert!(pinned_before(&kept, "oci:x", "linux/arm64").is_none());
+        assert!(pinned_before(&kept, "oci:y", "linux/amd64").is_none());
+    }
 
     #[test]
     fn versions_of_the_image_below_stay() {

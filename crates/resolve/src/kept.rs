@@ -17,6 +17,8 @@ pub struct Kept {
     pub git: Vec<Git>,
     /// The image below.
     pub from: Option<BaseImage>,
+    /// The platform that it was pinned for.
+    pub platform: Option<String>,
     /// The interpreter, if the lock is whole.
     pub interpreter: Option<Python>,
     /// The lock, if it is whole: what did not change keeps its dates.
@@ -27,6 +29,7 @@ pub struct Kept {
 
 #[derive(Deserialize)]
 struct Loose {
+    platform: Option<String>,
     #[serde(default)]
     deb: Vec<Entry>,
     #[serde(default)]
@@ -77,12 +80,12 @@ impl Kept {
             let entry = |table: toml::Table| table.try_into::<Git>().ok();
             tables.into_iter().filter_map(entry).collect()
         };
-        let (debian, python, git, from) = loose
+        let (debian, python, git, from, platform) = loose
             .map(|loose| {
                 let python = loose.wheel.into_iter().chain(loose.sdist).collect();
                 let from = loose.from.and_then(|table| table.try_into().ok());
                 let (debian, python) = (versions(loose.deb), versions(python));
-                (debian, python, entries(loose.git), from)
+                (debian, python, entries(loose.git), from, loose.platform)
             })
             .unwrap_or_default();
         Self {
@@ -90,6 +93,7 @@ impl Kept {
             python,
             git,
             from,
+            platform,
             interpreter: whole.as_ref().ok().map(|lock| lock.python.clone()),
             problem: whole.as_ref().err().map(ToString::to_string),
             whole: whole.ok(),

@@ -25,7 +25,7 @@ pub struct Newer {
     /// Its name.
     pub name: String,
     /// Of a tree that is taken from a wheel of the Python index: the wheel's project. The versions here
-    /// are the wheel's, as the tree may be called anything.
+    /// are the wheel's, as the tree may be called anything. Of the image below: where it is.
     pub project: Option<String>,
     /// Its version in the lock.
     pub locked: String,
@@ -90,7 +90,9 @@ fn entries(lock: &Lock, allowed: &Lock) -> Vec<Newer> {
     let mut entries = Vec::new();
     if let Some(old) = &lock.from {
         let short = |from: &lock::BaseImage| from.digest.to_string()[..12].to_owned();
-        let mut entry = Newer::of(FROM, LayerName::Base, &old.image, short(old));
+        // By the word that `lock --update` takes.
+        let mut entry = Newer::of(FROM, LayerName::Base, FROM, short(old));
+        entry.project = Some(old.image.clone());
         let new = allowed.from.as_ref();
         if let Some(new) = new.filter(|new| new.digest != old.digest) {
             entry.allow(short(new), None, lock, |lock| lock.from = Some(new.clone()));

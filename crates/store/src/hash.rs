@@ -5,6 +5,11 @@ use std::io::{self, Read};
 use lock::Sha256;
 use sha2::Digest;
 
+/// Of bytes at hand.
+pub fn sha256_of(bytes: &[u8]) -> Sha256 {
+    Sha256(sha2::Sha256::digest(bytes).into())
+}
+
 /// Reads to the end; gives the number of bytes and their sha256.
 ///
 /// # Errors

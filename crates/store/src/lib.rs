@@ -19,7 +19,7 @@ mod writer;
 pub use at_once::at_once;
 pub use error::{Error, Result, Tried};
 pub use fetch::{Fetcher, Fresh, ProjectFile, agent};
-pub use hash::sha256;
+pub use hash::{sha256, sha256_of};
 pub use key::{Key, KeyBuilder, ParseKeyError};
 pub use key_lock::KeyLock;
 pub use places::{Place, Places};

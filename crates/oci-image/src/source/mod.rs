@@ -14,8 +14,7 @@ use std::{
 
 use ::registry::Client;
 use lock::{BaseImage, ImageAt, Sha256};
-use sha2::Digest as _;
-use store::{Progress, Store};
+use store::{Progress, Store, sha256_of};
 
 use crate::{
     Below, Error, Result,
@@ -109,7 +108,7 @@ impl Source {
             None => bytes,
         };
         let Document::Index(manifests) = Document::parse(image, &bytes)? else {
-            let digest = sha256(&bytes);
+            let digest = sha256_of(&bytes);
             return Ok((bytes, digest));
         };
         let chosen = for_platform(image, &manifests, platform)?;
@@ -150,10 +149,6 @@ pub fn pin(image: &str, platform: &str, access: &Access) -> Result<BaseImage> {
     Ok(from)
 }
 
-pub(crate) fn sha256(bytes: &[u8]) -> Sha256 {
-    Sha256(sha2::Sha256::digest(bytes).into())
-}
-
 /// The bytes, if they are what the digest names.
 pub(crate) fn verified(
     image: &str,
@@ -161,7 +156,7 @@ pub(crate) fn verified(
     digest: &Sha256,
     bytes: Vec<u8>,
 ) -> Result<Vec<u8>> {
-    let found = sha256(&bytes);
+    let found = sha256_of(&bytes);
     if found == *digest {
         return Ok(bytes);
     }
