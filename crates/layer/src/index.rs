@@ -128,8 +128,11 @@ const LIMIT: u64 = 512 << 20;
 
 /// A packed index, unpacked.
 pub(crate) fn parse(packed: impl Read) -> io::Result<Vec<FileRecord>> {
-    let reader = zstd::Decoder::new(packed)?.take(LIMIT);
-    Ok(serde_json::from_reader(io::BufReader::new(reader))?)
+    let mut json = Vec::new();
+    zstd::Decoder::new(packed)?
+        .take(LIMIT)
+        .read_to_end(&mut json)?;
+    Ok(serde_json::from_slice(&json)?)
 }
 
 /// Reads the index of a part; that of a part which is elsewhere is brought into the store.
