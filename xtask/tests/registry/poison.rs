@@ -177,6 +177,28 @@ fn a_blob_that_is_streamed_through() {
     }
 }
 
+/// In passing, too, the tar inside is held against the record: no tag comes to name what cannot be unpacked.
+#[test]
+fn a_record_of_another_tar_in_passing() {
+    let Some(poisoned) = Poisoned::start() else {
+        return;
+    };
+    let Some(target) = Debian::start() else {
+        return;
+    };
+    let (case, entry) = (&poisoned.case, &poisoned.entry);
+    let nobody = "7".repeat(64);
+    entry.replace(&Entry::sealed(&entry.with_value("diff_id", &nobody)));
+    let store = case.store_without_parts("machine");
+    let to = format!("{}/comfyui:today", target.host());
+    let output = case.push_from(&store, &to, &["--cache-from", &poisoned.cache]);
+    case.is_right(&output);
+    let said = errors(&output);
+    assert_eq!(said.matches("warning:").count(), 1, "{said}");
+    assert!(said.contains("diff-id"), "{said}");
+    assert_eq!(whole(&to).as_ref(), Some(&case.built.digest));
+}
+
 /// A seal with a secret is made by those who know it: without it, or with another, all is made here.
 #[test]
 fn a_secret_on_one_side() {
