@@ -10,9 +10,6 @@ use crate::{
     registries::{Registries, RegistryOptions},
 };
 
-/// The largest document that is attached, in bytes: it is held in memory.
-const LIMIT: u64 = 256 << 20;
-
 /// Attaches a file (an SBOM, a signature, an attestation) to an image in a registry, as a referrer.
 ///
 /// The file becomes an artifact manifest whose `subject` is the image (OCI image specification 1.1), so
@@ -54,17 +51,13 @@ pub fn run(args: &Args) -> Result<()> {
         }
         return Ok(());
     };
-    let size =
-        std::fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?;
-    if size.len() > LIMIT {
-        bail!(
-            "{} has {} bytes; at most {LIMIT} are attached",
-            file.display(),
-            size.len()
-        );
-    }
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let (document, empty) = (Bytes::new(bytes), empty());
+    let read = || {
+        let mut opened = std::fs::File::open(file)?;
+        store::sha256(&mut opened)
+    };
+    let (size, digest) = read().with_context(|| format!("cannot read {}", file.display()))?;
+    let document = registry::File::new(digest, size, file);
+    let empty = empty();
     client.push_blob(repository, &document, &[])?;
     client.push_blob(repository, &empty, &[])?;
     let title = file

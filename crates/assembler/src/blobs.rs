@@ -68,26 +68,15 @@ impl Image {
         blobs
     }
 
-    /// Opens one of [`Image::blobs`] that is the image below's, from a byte on: out of the store, or from
-    /// where it is. What is not the store's is verified by whoever reads it to its end.
+    /// One of [`Image::blobs`] that is the image below's, as a file: that of the store, or one without a name.
     ///
     /// # Errors
-    /// [`Error::Below`], [`Error::Io`].
-    pub(crate) fn open_below(&self, blob: &Blob, offset: u64) -> Result<Box<dyn Read + Send>> {
-        let Some(below) = &self.meta.below else {
-            return Err(blob.not_brought());
-        };
-        let mut reader = below.open(&blob.digest, blob.size)?;
-        let mut skipped = (&mut reader).take(offset);
-        std::io::copy(&mut skipped, &mut std::io::sink()).map_err(|source| {
-            Error::Below(oci_image::Error::Read {
-                image: below.from.image.clone(),
-                what: "layer",
-                digest: blob.digest,
-                source,
-            })
-        })?;
-        Ok(reader)
+    /// [`Error::Below`].
+    pub(crate) fn file_below(&self, blob: &Blob) -> Result<File> {
+        match &self.meta.below {
+            Some(below) => Ok(below.file(&blob.digest, blob.size)?),
+            None => Err(blob.not_brought()),
+        }
     }
 
     /// Brings the parts that are in a cache and the layers of the image below into the store, as far as it

@@ -5,10 +5,10 @@ use std::{
     io::{self, Read},
 };
 
-use layer::PartFile;
+use layer::Part;
 use lock::Sha256;
 use registry::{BlobSource, Bytes, Client, Reference, Repository, media_type};
-use store::at_once;
+use store::{OnceFile, at_once};
 
 use crate::{Blob, Error, Image, Result};
 
@@ -32,8 +32,8 @@ pub struct Pushed {
 
 /// Pushes the image to `to`, which are tags of one repository. Blobs that the repository has are not sent;
 /// others are mounted from `mount_from` where the registry does that. Blobs that the store lacks are
-/// brought for that, verified, and not kept. The manifest is pushed by its digest first, and by its tags, one after another,
-/// when all else is there: no tag ever names an image that is not whole.
+/// brought for that, verified, and not kept. The manifest is pushed by its digest first, and by its tags, one
+/// after another, when all else is there: no tag ever names an image that is not whole.
 ///
 /// # Errors
 /// [`Error::Registry`]; [`Error::Part`] with the recipe key where a cache's blob is not what it should be.
@@ -98,16 +98,17 @@ impl Pushed {
 struct Source<'i> {
     image: &'i Image,
     blob: &'i Blob,
-    part: Option<PartFile<'i>>,
+    part: Option<&'i Part>,
+    file: OnceFile,
 }
 
 impl<'i> Source<'i> {
     fn new(image: &'i Image, blob: &'i Blob) -> Self {
-        let part = image.parts().find(|part| part.digest == blob.digest);
         Self {
             image,
             blob,
-            part: part.map(PartFile::new),
+            part: image.parts().find(|part| part.digest == blob.digest),
+            file: OnceFile::default(),
         }
     }
 
@@ -117,8 +118,9 @@ impl<'i> Source<'i> {
             error,
             registry::Error::Source { .. } | registry::Error::Changed { .. }
         );
-        let part = self.part.as_ref().map(PartFile::part);
-        let elsewhere = part.and_then(|part| Some((part, part.elsewhere.as_ref()?)));
+        let elsewhere = self
+            .part
+            .and_then(|part| Some((part, part.elsewhere.as_ref()?)));
         match elsewhere {
             Some((part, elsewhere)) if is_of_cache && !part.is_here() => {
                 Error::Part(elsewhere.error(part, error.into()))
@@ -138,13 +140,12 @@ impl BlobSource for Source<'_> {
     }
 
     fn open_at(&self, offset: u64) -> io::Result<Box<dyn Read + '_>> {
-        Ok(match &self.part {
-            Some(part) => part.open_at(offset).map_err(io::Error::other)?,
-            None => {
-                let below = self.image.open_below(self.blob, offset);
-                below.map_err(io::Error::other)?
-            }
-        })
+        let file = || match self.part {
+            Some(part) => Ok(part.file()?),
+            None => self.image.file_below(self.blob),
+        };
+        let rest = self.file.open_at(offset, file);
+        Ok(Box::new(rest.map_err(io::Error::other)?))
     }
 
     fn name(&self) -> String {

@@ -2,19 +2,19 @@
 //! added, nothing of it is read before it is wanted, and what is damaged or would show through is refused.
 #![allow(clippy::unwrap_used)] // helpers outside of #[test] functions
 
+mod meta;
+
 use std::{fs, path::Path, sync::Arc};
 
 use layer::{
     ConfigPatch, Context, Entry, EntryPath, Layer, LayerBlob, Package, Plan, Result, Tree,
 };
 use lock::{BaseImage, Sha256};
+use meta::meta;
 use oci_image::{Access, Below, Client, pin};
-use ocipkg::ImageName;
 use serde_json::{Value, json};
 use store::{Fetcher, KeyBuilder, Places, Silent, Store, sha256_of as sha256};
-use strata_assembler::{
-    Error, Image, Meta, assemble, write_archive, write_layout, write_plain_archive,
-};
+use strata_assembler::{Error, Image, assemble, write_archive, write_layout, write_plain_archive};
 
 /// A layer of one file, that of a package.
 struct Small(&'static str, &'static str, ConfigPatch);
@@ -49,22 +49,6 @@ impl Layer for Small {
             version: self.1.to_owned(),
         };
         Ok(Some(vec![plan.holding([package])]))
-    }
-}
-
-fn meta() -> Meta {
-    Meta {
-        edition: "test".to_owned(),
-        name: ImageName::parse("docker.io/strata/test:latest").unwrap(),
-        created: "2026-11-23T00:00:00Z".to_owned(),
-        platform: "linux/amd64".to_owned(),
-        debian: String::new(),
-        image: lock::Image {
-            title: "Test".to_owned(),
-            ..lock::Image::default()
-        },
-        below: None,
-        whole: true,
     }
 }
 

@@ -2,15 +2,15 @@
 //! reads, archives that hold what they say.
 #![allow(clippy::unwrap_used)] // helpers outside of #[test] functions
 
+mod meta;
+
 use std::{collections::BTreeMap, io::Read, path::Path, sync::Arc};
 
 use layer::{
     Compression, ConfigPatch, Context, Entry, EntryPath, Layer, LayerBlob, Plan, Result, Tree,
 };
-use ocipkg::{
-    ImageName,
-    image::{Image as _, OciDir, OciDirBuilder},
-};
+use meta::meta;
+use ocipkg::image::{Image as _, OciDir, OciDirBuilder};
 use store::{Fetcher, KeyBuilder, Places, Silent, Store};
 use strata_assembler::{
     Error, Image, LayoutBuilder, LayoutOutcome, Meta, assemble, write_archive, write_layout,
@@ -76,22 +76,6 @@ fn image(store: &Path, compression: Compression) -> Image {
     let mut cx = context(store);
     cx.compression = compression;
     assemble(&cx, meta(), &layers()).unwrap()
-}
-
-fn meta() -> Meta {
-    Meta {
-        edition: "test".to_owned(),
-        name: ImageName::parse("docker.io/strata/test:latest").unwrap(),
-        created: "2026-11-23T00:00:00Z".to_owned(),
-        platform: "linux/amd64".to_owned(),
-        debian: String::new(),
-        image: lock::Image {
-            title: "Test".to_owned(),
-            ..lock::Image::default()
-        },
-        below: None,
-        whole: true,
-    }
 }
 
 fn json(bytes: &[u8]) -> serde_json::Value {

@@ -6,14 +6,14 @@ use std::{
     convert::Infallible,
     fmt,
     fs::File,
-    io::{self, Read, Seek, Write},
+    io::{Read, Seek},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
 
-use store::{Key, Progress, ProgressTask, Store, TaskKind, at_once};
+use store::{Key, Progress, ProgressTask, Store, TakeBlob, TaskKind, at_once};
 
 use crate::{
     BoxError, Context, Error, Part, PartOrigin, Rank, Result, index,
@@ -95,7 +95,7 @@ impl Part {
 }
 
 impl Elsewhere {
-    /// What is wrong with a part that is here.
+    /// What is wrong with a part of this place.
     pub fn error(&self, part: &Part, source: BoxError) -> Error {
         Error::Elsewhere {
             part: part.name.clone(),
@@ -111,19 +111,7 @@ impl Elsewhere {
             return Ok(());
         }
         if !self.store.has_blob(&part.digest, part.size) {
-            let task = self.task(part);
-            let mut blob = self.blob(part)?;
-            let advance = |bytes| task.advance(bytes);
-            let taken = self
-                .store
-                .take_blob((&part.digest, part.size), &mut blob, &advance);
-            taken.map_err(|error| match error {
-                error @ (store::Error::BlobUnread { .. } | store::Error::OtherBlob { .. }) => {
-                    self.error(part, error.into())
-                }
-                error => error.into(),
-            })?;
-            task.done();
+            self.take(part, Store::take_blob)?;
         }
         let file = File::open(&part.path).map_err(|source| Error::Io {
             path: part.path.clone(),
@@ -137,40 +125,32 @@ impl Elsewhere {
 
     /// The blob in a file without a name, its beginning to be read next.
     fn fetched(&self, part: &Part) -> Result<File> {
-        let task = self.task(part);
-        let mut file = self.store.unnamed_file()?;
+        let mut file = self.take(part, Store::take_unnamed)?;
         let io = |source| Error::Io {
             path: self.store.root().to_owned(),
             source,
         };
-        let mut blob = self.blob(part)?.take(part.size.saturating_add(1));
-        let mut buffer = vec![0; 256 << 10];
-        loop {
-            // Its reader holds size and digest against what they should be, at the end.
-            let count = match blob.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(self.error(part, error.into())),
-            };
-            file.write_all(&buffer[..count]).map_err(io)?;
-            task.advance(count as u64);
-        }
-        file.rewind().map_err(io)?;
         self.check_tar(part, file.try_clone().map_err(io)?)?;
         file.rewind().map_err(io)?;
-        task.done();
         Ok(file)
     }
 
-    fn task(&self, part: &Part) -> ProgressTask {
+    /// Brings the blob to where `take` puts it.
+    fn take<T>(&self, part: &Part, take: TakeBlob<T>) -> Result<T> {
         let (progress, name) = (self.progress.clone(), part.name.clone());
-        ProgressTask::start(progress, TaskKind::Fetch, name, Some(part.size))
-    }
-
-    fn blob(&self, part: &Part) -> Result<Box<dyn Read + Send>> {
+        let task = ProgressTask::start(progress, TaskKind::Fetch, name, Some(part.size));
         let blob = self.cache.blob(part);
-        blob.map_err(|source| self.error(part, source))
+        let mut blob = blob.map_err(|source| self.error(part, source))?;
+        let advance = |bytes| task.advance(bytes);
+        let taken = take(&self.store, (&part.digest, part.size), &mut blob, &advance);
+        let taken = taken.map_err(|error| match error {
+            error @ (store::Error::BlobUnread { .. } | store::Error::OtherBlob { .. }) => {
+                self.error(part, error.into())
+            }
+            error => error.into(),
+        })?;
+        task.done();
+        Ok(taken)
     }
 
     /// Holds the tar in a blob against the record.
@@ -273,7 +253,8 @@ pub(crate) fn ask(cx: &Context, wanted: &[Wanted<'_>]) -> Vec<Option<Vec<Part>>>
 }
 
 /// Brings the parts that are elsewhere into the store, several at once, each verified: its blob against the
-/// digest, the tar inside against the diff-id. Afterwards the store knows them by their recipe keys.
+/// digest, the tar inside against the diff-id. Afterwards the store knows them by their recipe keys: so `parts`
+/// has whole plans.
 ///
 /// # Errors
 /// [`Error::Elsewhere`] with the key of the part; [`Error::Store`]. What was brought stays.
@@ -291,8 +272,9 @@ pub fn bring(parts: &[&Part]) -> Result<()> {
     let bytes = sizes.fold(0, u64::saturating_add);
     first.store.require_space(bytes, "what is in the cache")?;
     at_once(AT_ONCE, &missing, |(part, elsewhere)| elsewhere.bring(part))?;
+    // A record has all parts of its plan, those that were brought before among them.
     let mut plans: BTreeMap<Key, Vec<Part>> = BTreeMap::new();
-    for (part, _) in &missing {
+    for part in parts.iter().filter(|part| part.elsewhere.is_some()) {
         plans.entry(part.key).or_default().push((*part).clone());
     }
     for (key, parts) in plans {

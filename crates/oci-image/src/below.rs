@@ -2,13 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Read,
+    fs::File,
     path::PathBuf,
 };
 
 use lock::{BaseImage, ImageAt, Sha256};
 use serde_json::Value;
-use store::{ProgressTask, TaskKind, at_once};
+use store::{ProgressTask, Store, TakeBlob, TaskKind, at_once};
 
 use crate::{
     Access, DEBIAN, Error, Held, MediaType, Result, Source, blobs,
@@ -149,22 +149,28 @@ impl Below {
             .collect()
     }
 
-    /// Opens one of its layers: out of the store, else from where it is. Whoever reads the latter
-    /// verifies it.
+    /// One of its layers as a file: that of the store, or one without a name into which it was brought,
+    /// verified, and which is gone when it is closed.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn open(&self, digest: &Sha256, size: u64) -> Result<Box<dyn Read + Send>> {
-        let path = self.access.store.blob_path(digest);
-        if self.access.store.has_blob(digest, size) {
-            let file = std::fs::File::open(&path).map_err(|source| Error::Io {
+    pub fn file(&self, digest: &Sha256, size: u64) -> Result<File> {
+        let store = &self.access.store;
+        if store.has_blob(digest, size) {
+            let path = store.blob_path(digest);
+            return File::open(&path).map_err(|source| Error::Io {
                 image: self.from.image.clone(),
                 path,
                 source,
-            })?;
-            return Ok(Box::new(file));
+            });
         }
-        source(&self.from, "layer", digest, &self.access)?.blob("layer", digest, size)
+        let layers = self.layers.iter();
+        let name = layers
+            .filter(|layer| layer.digest == *digest)
+            .map(name)
+            .next();
+        let source = source(&self.from, "layer", digest, &self.access)?;
+        self.take((digest, size), name, &source, Store::take_unnamed)
     }
 
     /// Brings the layers that the store lacks into it, verified.
@@ -185,23 +191,35 @@ impl Below {
     }
 
     fn bring_one(&self, source: &Source, layer: &BelowLayer) -> Result<()> {
-        let name = match layer.held() {
-            Some(held) if !held.part.is_empty() => held.part,
-            _ => format!("layer {}", layer.digest),
-        };
+        let blob = (&layer.digest, layer.size);
+        self.take(blob, Some(name(layer)), source, Store::take_blob)
+    }
+
+    /// Brings a layer to where `take` puts it.
+    fn take<T>(
+        &self,
+        (digest, size): (&Sha256, u64),
+        name: Option<String>,
+        source: &Source,
+        take: TakeBlob<T>,
+    ) -> Result<T> {
+        let name = name.unwrap_or_else(|| format!("layer {digest}"));
         let progress = self.access.progress.clone();
-        let task = ProgressTask::start(progress, TaskKind::Fetch, name, Some(layer.size));
-        let mut reader = source.blob("layer", &layer.digest, layer.size)?;
-        blobs::bring(
-            &self.from.image,
-            "layer",
-            &self.access.store,
-            (&layer.digest, layer.size),
-            &mut reader,
-            &|bytes| task.advance(bytes),
-        )?;
+        let task = ProgressTask::start(progress, TaskKind::Fetch, name, Some(size));
+        let mut reader = source.blob("layer", digest, size)?;
+        let advance = |bytes| task.advance(bytes);
+        let taken = take(&self.access.store, (digest, size), &mut reader, &advance);
+        let taken = taken.map_err(|error| blobs::told(&self.from.image, "layer", digest, error))?;
         task.done();
-        Ok(())
+        Ok(taken)
+    }
+}
+
+/// What people call a layer.
+fn name(layer: &BelowLayer) -> String {
+    match layer.held() {
+        Some(held) if !held.part.is_empty() => held.part,
+        _ => format!("layer {}", layer.digest),
     }
 }
 

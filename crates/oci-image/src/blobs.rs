@@ -1,7 +1,6 @@
-//! The way of an image's bytes into the store: hashed while they are written, and placed when they are
-//! whole and right.
+//! The way of an image's bytes into the store, which verifies them, and what is told where they are wrong.
 
-use std::io::{self, Read, Write};
+use std::io;
 
 use lock::Sha256;
 use store::Store;
@@ -10,11 +9,8 @@ use crate::{Error, Result, source::verified};
 
 /// Keeps a small document that has been verified.
 pub(crate) fn keep(store: &Store, digest: &Sha256, bytes: &[u8]) -> Result<()> {
-    let mut writer = store.blob_writer()?;
-    let written = writer.write_all(bytes);
-    written.map_err(|source| write_failed(store, source))?;
-    writer.commit(digest)?;
-    Ok(())
+    let blob = (digest, bytes.len() as u64);
+    Ok(store.take_blob(blob, &mut &*bytes, &|_| ())?)
 }
 
 /// A small document out of the store; one that is damaged there counts as absent.
@@ -26,39 +22,27 @@ pub(crate) fn kept(image: &str, store: &Store, digest: &Sha256, size: u64) -> Op
     verified(image, "document", digest, bytes).ok()
 }
 
-/// Copies a blob into the store. What is not what its digest names is not kept.
-pub(crate) fn bring(
-    image: &str,
-    what: &'static str,
-    store: &Store,
-    (digest, size): (&Sha256, u64),
-    reader: &mut dyn Read,
-    advance: &dyn Fn(u64),
-) -> Result<()> {
-    let taken = store.take_blob((digest, size), reader, advance);
-    taken.map_err(|error| match error {
-        store::Error::BlobUnread { source, .. } if other_content(&source).is_some() => {
-            Error::Damaged {
+/// What the store says of a blob that was to be taken in, told of an image.
+pub(crate) fn told(image: &str, what: &'static str, digest: &Sha256, error: store::Error) -> Error {
+    let damaged = |found: String| Error::Damaged {
+        image: image.to_owned(),
+        what,
+        expected: *digest,
+        found,
+    };
+    match error {
+        store::Error::BlobUnread { source, .. } => match other_content(&source) {
+            Some(found) => damaged(found.to_owned()),
+            None => Error::Read {
                 image: image.to_owned(),
                 what,
-                expected: *digest,
-                found: other_content(&source).unwrap_or_default().to_owned(),
-            }
-        }
-        store::Error::BlobUnread { source, .. } => Error::Read {
-            image: image.to_owned(),
-            what,
-            digest: *digest,
-            source,
+                digest: *digest,
+                source,
+            },
         },
-        store::Error::OtherBlob { expected, found } => Error::Damaged {
-            image: image.to_owned(),
-            what,
-            expected,
-            found,
-        },
+        store::Error::OtherBlob { found, .. } => damaged(found),
         error => Error::Store(error),
-    })
+    }
 }
 
 /// What came instead, where a registry's client has found that it is not what its digest names.
@@ -67,19 +51,6 @@ fn other_content(source: &io::Error) -> Option<&str> {
         registry::Error::Content { found, .. } => Some(found),
         _ => None,
     }
-}
-
-fn write_failed(store: &Store, source: io::Error) -> Error {
-    let path = store.root().to_owned();
-    Error::Store(match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            store::Error::DiskFull { path, source }
-        }
-        _ => store::Error::Io {
-            what: format!("write into {}", path.display()),
-            source,
-        },
-    })
 }
 
 #[cfg(test)]
@@ -94,20 +65,22 @@ mod tests {
         let text = b"some bytes".to_vec();
         let digest = sha256_of(&text);
         let size = text.len() as u64;
-        let bring =
-            |bytes: &[u8]| bring("x", "layer", &store, (&digest, size), &mut &*bytes, &|_| ());
+        let bring = |reader: &mut dyn io::Read| {
+            let taken = store.take_blob((&digest, size), reader, &|_| ());
+            taken.map_err(|error| told("x", "layer", &digest, error))
+        };
         for bad in [&b"some byteS"[..], b"some", b"some bytes more"] {
-            let error = bring(bad).unwrap_err().to_string();
+            let error = bring(&mut &*bad).unwrap_err().to_string();
             assert!(error.contains("is damaged"), "{error}");
             assert!(!store.has_blob(&digest, size));
         }
-        bring(&text).unwrap();
+        bring(&mut &*text).unwrap();
         assert_eq!(kept("x", &store, &digest, size), Some(text));
         std::fs::write(store.blob_path(&digest), b"SOME BYTES").unwrap();
         assert_eq!(kept("x", &store, &digest, size), None, "damaged later");
         // As the client of a registry says it: to read it once more would not help.
         struct Other;
-        impl Read for Other {
+        impl io::Read for Other {
             fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
                 let (what, expected, found) = ("it".to_owned(), "a".to_owned(), "b".to_owned());
                 let content = registry::Error::Content {
@@ -118,8 +91,7 @@ mod tests {
                 Err(io::Error::other(content))
             }
         }
-        let taken = super::bring("x", "layer", &store, (&digest, size), &mut Other, &|_| ());
-        let error = taken.unwrap_err().to_string();
+        let error = bring(&mut Other).unwrap_err().to_string();
         assert!(error.contains("is damaged: its bytes are b"), "{error}");
         let left = std::fs::read_dir(store.root().join("tmp")).unwrap().count();
         assert_eq!(left, 0);

@@ -5,10 +5,10 @@ use std::{
     sync::PoisonError,
 };
 
-use layer::{Part, PartCache, PartFile, packed_index};
+use layer::{Part, PartCache, packed_index};
 use lock::Sha256;
 use registry::{BlobSource, Bytes, Pushed, Repository, media_type};
-use store::{Key, Store};
+use store::{Key, OnceFile, Store};
 
 use crate::{
     Cache, Result,
@@ -72,7 +72,10 @@ impl Cache {
             return Ok(Put::Known);
         }
         for part in parts {
-            push(&PartBlob(PartFile::new(part)))?;
+            push(&PartBlob {
+                part,
+                file: OnceFile::default(),
+            })?;
         }
         for index in &indexes {
             push(index)?;
@@ -139,23 +142,26 @@ fn said(part: &Part) -> Part {
 
 /// A part's blob, wherever it is.
 #[derive(Debug)]
-struct PartBlob<'p>(PartFile<'p>);
+struct PartBlob<'p> {
+    part: &'p Part,
+    file: OnceFile,
+}
 
 impl BlobSource for PartBlob<'_> {
     fn digest(&self) -> Sha256 {
-        self.0.part().digest
+        self.part.digest
     }
 
     fn size(&self) -> u64 {
-        self.0.part().size
+        self.part.size
     }
 
     fn open_at(&self, offset: u64) -> io::Result<Box<dyn Read + '_>> {
-        let blob = self.0.open_at(offset).map_err(io::Error::other)?;
-        Ok(blob)
+        let rest = self.file.open_at(offset, || self.part.file());
+        Ok(Box::new(rest.map_err(io::Error::other)?))
     }
 
     fn name(&self) -> String {
-        self.0.part().name.clone()
+        self.part.name.clone()
     }
 }

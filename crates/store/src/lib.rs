@@ -8,6 +8,7 @@ mod fetch;
 mod hash;
 mod key;
 mod key_lock;
+mod once_file;
 pub mod places;
 mod progress;
 mod scratch;
@@ -22,10 +23,12 @@ pub use fetch::{Fetcher, Fresh, ProjectFile, agent};
 pub use hash::{sha256, sha256_of};
 pub use key::{Key, KeyBuilder, ParseKeyError};
 pub use key_lock::KeyLock;
+pub use once_file::{OnceFile, Rest};
 pub use places::{Place, Places};
 pub use progress::{Progress, ProgressTask, Silent, Task, TaskId, TaskKind};
 pub use scratch::Scratch;
 pub use store::Store;
+pub use taken::TakeBlob;
 /// Variables that hold secrets of ours: no program that is started for a build has them.
 pub const SECRETS: [&str; 3] = [
     "STRATA_CACHE_SECRET",

@@ -1,11 +1,18 @@
-//! Blobs that come from elsewhere: hashed while they are written, and placed when they are whole and right.
+//! Blobs that come from elsewhere: hashed while they are written, and kept when they are whole and right.
 
-use std::io::{self, Read, Write};
+use std::{
+    fs::File,
+    io::{self, Read, Seek, Write},
+};
 
 use lock::Sha256;
 use sha2::Digest as _;
 
 use crate::{Error, Result, Store, error::io_at};
+
+/// Either of [`Store::take_blob`] and [`Store::take_unnamed`]: the blob's digest and its size in bytes, where it
+/// is read from, and who hears of every stretch of bytes.
+pub type TakeBlob<T> = fn(&Store, (&Sha256, u64), &mut dyn Read, &dyn Fn(u64)) -> Result<T>;
 
 impl Store {
     /// Copies a blob of known digest and size (in bytes) into the store. `advance` hears of every stretch
@@ -15,11 +22,41 @@ impl Store {
     /// [`Error::BlobUnread`] for the reader's own, [`Error::OtherBlob`], and those of writing.
     pub fn take_blob(
         &self,
-        (digest, size): (&Sha256, u64),
+        blob: (&Sha256, u64),
         reader: &mut dyn Read,
         advance: &dyn Fn(u64),
     ) -> Result<()> {
         let mut writer = self.blob_writer()?;
+        self.copy(blob, reader, &mut writer, advance)?;
+        writer.commit(blob.0)?;
+        Ok(())
+    }
+
+    /// The same into a file without a name on the store's disk, to be read from its beginning. It is gone
+    /// when it is closed.
+    ///
+    /// # Errors
+    /// As of [`Store::take_blob`].
+    pub fn take_unnamed(
+        &self,
+        blob: (&Sha256, u64),
+        reader: &mut dyn Read,
+        advance: &dyn Fn(u64),
+    ) -> Result<File> {
+        let mut file = self.unnamed_file()?;
+        self.copy(blob, reader, &mut file, advance)?;
+        file.rewind()
+            .map_err(io_at("rewind a file in", self.root()))?;
+        Ok(file)
+    }
+
+    fn copy(
+        &self,
+        (digest, size): (&Sha256, u64),
+        reader: &mut dyn Read,
+        out: &mut dyn Write,
+        advance: &dyn Fn(u64),
+    ) -> Result<()> {
         let mut hasher = sha2::Sha256::new();
         let mut buffer = vec![0; 256 << 10];
         // One byte more than there should be, to see that there is no more.
@@ -39,23 +76,22 @@ impl Store {
             };
             let bytes = &buffer[..count];
             hasher.update(bytes);
-            let written = writer.write_all(bytes);
-            written.map_err(io_at("write a blob into", self.root()))?;
+            out.write_all(bytes)
+                .map_err(io_at("write a blob into", self.root()))?;
             found += count as u64;
             advance(count as u64);
         }
         let is = Sha256(hasher.finalize().into());
-        if found != size || is != *digest {
-            return Err(Error::OtherBlob {
-                expected: *digest,
-                found: match found.cmp(&size) {
-                    std::cmp::Ordering::Equal => is.to_oci(),
-                    std::cmp::Ordering::Less => format!("{found} bytes of {size}"),
-                    std::cmp::Ordering::Greater => format!("more than {size} bytes"),
-                },
-            });
+        if found == size && is == *digest {
+            return Ok(());
         }
-        writer.commit(digest)?;
-        Ok(())
+        Err(Error::OtherBlob {
+            expected: *digest,
+            found: match found.cmp(&size) {
+                std::cmp::Ordering::Equal => is.to_oci(),
+                std::cmp::Ordering::Less => format!("{found} bytes of {size}"),
+                std::cmp::Ordering::Greater => format!("more than {size} bytes"),
+            },
+        })
     }
 }

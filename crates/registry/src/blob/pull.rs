@@ -107,7 +107,7 @@ impl Client {
         let Some((_, bytes)) = found else {
             return Ok(None);
         };
-        let found = Sha256(sha2::Sha256::digest(&bytes).into());
+        let found = store::sha256_of(&bytes);
         if found != *digest {
             return Err(Error::Content {
                 what: what(),

@@ -6,7 +6,6 @@ use std::{
 };
 
 use lock::Sha256;
-use sha2::Digest as _;
 
 /// A blob that can be read from any byte on, as often as it takes.
 pub trait BlobSource: Sync {
@@ -88,7 +87,7 @@ impl Bytes {
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
         Self {
-            digest: Sha256(sha2::Sha256::digest(&bytes).into()),
+            digest: store::sha256_of(&bytes),
             bytes,
         }
     }

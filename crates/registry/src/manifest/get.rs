@@ -1,7 +1,6 @@
 //! Reading a manifest, or only looking for it.
 
 use lock::Sha256;
-use sha2::Digest as _;
 use ureq::http::{HeaderName, Method, header};
 
 use super::MANIFEST_LIMIT;
@@ -74,7 +73,7 @@ impl Client {
         let Some((head, bytes)) = found else {
             return Ok(None);
         };
-        let digest = Sha256(sha2::Sha256::digest(&bytes).into());
+        let digest = store::sha256_of(&bytes);
         match by {
             By::Digest(asked) if asked != digest => {
                 return Err(Error::Content {

@@ -1,7 +1,6 @@
 //! Pushing a manifest, which is what makes an image visible: all that it names should be there before.
 
 use lock::Sha256;
-use sha2::Digest as _;
 use ureq::http::{Method, header};
 
 use super::{MANIFEST_LIMIT, get};
@@ -61,7 +60,7 @@ impl Client {
                 limit: MANIFEST_LIMIT,
             });
         }
-        let digest = Sha256(sha2::Sha256::digest(bytes).into());
+        let digest = store::sha256_of(bytes);
         match by {
             By::Digest(given) if given != digest => {
                 return Err(Error::Content {

@@ -2,9 +2,11 @@
 
 use std::io::Read;
 
-use strata_registry::{BlobSource, By, Bytes, Error, File, Mount, Pushed, media_type};
+use strata_registry::{BlobSource, Bytes, Error, File, Mount, Pushed, media_type};
 
-use crate::support::{self, client, config, debian::Debian, has, manifest, noise, repository, run};
+use crate::support::{
+    self, client, config, debian::Debian, has, manifest, noise, push_untagged, repository, run,
+};
 
 #[test]
 fn what_is_pushed_is_there() {
@@ -251,15 +253,7 @@ fn referrers_are_kept_under_a_tag_where_there_is_no_api() {
         "application/spdx+json",
     ] {
         let bytes = referring(kind);
-        let own = Bytes::new(bytes.clone()).digest();
-        client
-            .push_manifest(
-                &repository,
-                By::Digest(own),
-                media_type::MANIFEST,
-                bytes.as_bytes(),
-            )
-            .unwrap();
+        push_untagged(&client, &repository, &bytes);
     }
     let all = client.referrers(&repository, &digest, None).unwrap();
     assert_eq!(all.len(), 2, "{all:?}");

@@ -2,12 +2,12 @@
 
 use std::{fs, io::Write};
 
-use strata_registry::{BlobSource, By, Bytes, Error, File, Pushed, media_type};
+use strata_registry::{BlobSource, Bytes, Error, File, Pushed, media_type};
 
 use crate::support::{
     child, client, config,
     debian::Debian,
-    manifest, noise, repository,
+    manifest, noise, push_untagged, repository,
     spec::{Spec, Ways},
 };
 
@@ -117,15 +117,7 @@ fn referrers_by_the_api_page_by_page() {
             r#"{{"schemaVersion":2,"n":{number},"subject":{{"digest":"{}"}}}}"#,
             digest.to_oci()
         );
-        let own = Bytes::new(bytes.clone()).digest();
-        client
-            .push_manifest(
-                &repository,
-                By::Digest(own),
-                media_type::MANIFEST,
-                bytes.as_bytes(),
-            )
-            .unwrap();
+        push_untagged(&client, &repository, &bytes);
     }
     assert_eq!(
         client.referrers(&repository, &digest, None).unwrap().len(),

@@ -4,31 +4,16 @@ use std::{fs, path::Path};
 
 use strata_registry::{Bytes, Client, Error, Pushed};
 
-use crate::support::{child, client, debian::Debian, has, noise, options, repository, run};
+use crate::support::{
+    child, client, debian::Debian, has, noise, options, repository, run, self_signed,
+};
 
 /// An authority in `ca.crt`, and a certificate of it for this machine in `tls.crt` and `tls.key`.
 fn make(folder: &Path) {
     let at = |name: &str| folder.join(name).display().to_string();
     let names = at("names");
     fs::write(&names, "subjectAltName=IP:127.0.0.1,DNS:localhost\n").unwrap();
-    run(
-        "openssl",
-        &[
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=Tests",
-            "-keyout",
-            &at("ca.key"),
-            "-out",
-            &at("ca.crt"),
-        ],
-    );
+    self_signed(folder, "ca", "Tests");
     run(
         "openssl",
         &[

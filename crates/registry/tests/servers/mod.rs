@@ -7,7 +7,7 @@ pub mod http;
 pub mod tcp;
 pub mod token;
 
-use std::{io::Write, process::Command};
+use std::{io::Write, path::Path, process::Command};
 
 /// Bytes that no compression shrinks, the same for the same seed.
 pub fn noise(seed: u64, size: usize) -> Vec<u8> {
@@ -57,4 +57,19 @@ pub fn run(program: &str, arguments: &[&str]) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     text
+}
+
+/// A key (`NAME.key`) and a certificate that it has signed itself (`NAME.crt`), in `folder`.
+pub fn self_signed(folder: &Path, name: &str, subject: &str) {
+    let at = |ending: &str| {
+        folder
+            .join(format!("{name}.{ending}"))
+            .display()
+            .to_string()
+    };
+    let (key, certificate, subject) = (at("key"), at("crt"), format!("/CN={subject}"));
+    let make = "req -x509 -newkey rsa:2048 -nodes -days 2";
+    let to = ["-subj", &subject, "-keyout", &key, "-out", &certificate];
+    let arguments: Vec<&str> = make.split(' ').chain(to).collect();
+    run("openssl", &arguments);
 }

@@ -19,7 +19,7 @@ use super::{
     debian::Debian,
     has,
     http::{Head, Reply, Server},
-    run,
+    self_signed,
 };
 
 pub const USER: (&str, &str) = ("me", "right");
@@ -31,7 +31,7 @@ pub fn registry(seconds: u64) -> Option<(Debian, Server)> {
         return None;
     }
     let keys = tempfile::tempdir().unwrap().keep();
-    make_key(&keys);
+    self_signed(&keys, "token", "tokens");
     let tokens = server(&keys, seconds);
     let registry = Debian::with(|_| {
         format!(
@@ -42,30 +42,6 @@ pub fn registry(seconds: u64) -> Option<(Debian, Server)> {
         )
     });
     registry.map(|registry| (registry, tokens))
-}
-
-/// Makes a key and a certificate of its own in `folder`.
-fn make_key(folder: &Path) {
-    let at = |name: &str| folder.join(name).display().to_string();
-    let (key, certificate) = (at("token.key"), at("token.crt"));
-    run(
-        "openssl",
-        &[
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=tokens",
-            "-keyout",
-            &key,
-            "-out",
-            &certificate,
-        ],
-    );
 }
 
 /// A token server with the key in `folder`.

@@ -2,7 +2,7 @@
 
 pub mod spec;
 
-pub use crate::servers::{Random, debian, front, has, http, noise, run, tcp, token};
+pub use crate::servers::{Random, debian, front, has, http, noise, run, self_signed, tcp, token};
 
 use std::{process::Command, time::Duration};
 
@@ -85,4 +85,12 @@ pub fn child(test: &str, variables: &[(&str, &str)]) -> (bool, String) {
         + &String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("running 1 test"), "{text}");
     (output.status.success(), text)
+}
+
+/// Pushes a manifest by its digest alone.
+pub fn push_untagged(client: &Client, repository: &Repository, text: &str) {
+    let own = Bytes::new(text).digest();
+    client
+        .push_manifest(repository, own, media_type::MANIFEST, text.as_bytes())
+        .unwrap();
 }
