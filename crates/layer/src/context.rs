@@ -1,10 +1,12 @@
 //! Where and how layers are built: the store, the thread pool, the compression, the progress.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{any::Any, collections::BTreeSet, sync::Arc};
 
 use store::{Fetcher, Key, Progress, Store};
 
-use crate::{Compression, Error, PartCache, Result, buffers::Buffers, room::Room, slots::Slots};
+use crate::{
+    Compression, Error, PartCache, Result, buffers::Buffers, room::Room, shared::Shared, slots::Slots,
+};
 
 /// Everything that a build needs and that is not part of its recipe, except for the compression,
 /// which is part of every part's recipe key.
@@ -27,6 +29,7 @@ pub struct Context {
     pub(crate) slots: Arc<Slots>,
     pub(crate) room: Room,
     pub(crate) buffers: Arc<Buffers>,
+    shared: Shared,
 }
 
 impl Context {
@@ -64,6 +67,7 @@ impl Context {
             slots,
             room: Room::default(),
             buffers: Arc::default(),
+            shared: Shared::default(),
         })
     }
 
@@ -129,5 +133,21 @@ impl Context {
     /// Runs `work` inside the context's thread pool, so that rayon's parallel iterators use it.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)
+    }
+    /// A value that all layers of this context use together, such as a pool of running programs: the one of
+    /// this type and key, or what `make` gives. It lives as long as the context. Two may get here at once;
+    /// then one of the values is dropped unused.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn shared<T: Any + Send + Sync, E>(
+        &self,
+        key: Key,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
+        match self.shared.get(key) {
+            Some(value) => Ok(value),
+            None => make().map(|value| self.shared.keep(key, value)),
+        }
     }
 }

@@ -22,6 +22,7 @@ mod parts;
 mod path;
 mod pipeline;
 mod room;
+mod shared;
 mod slots;
 mod tar_form;
 mod tree;

@@ -85,8 +85,9 @@ fn compile_all(
     advance: &(dyn Fn(u64) + Sync),
 ) -> Result<()> {
     let next = AtomicUsize::new(0);
+    let left = || next.load(Ordering::Relaxed) < modules.len();
     let work = || {
-        interpreter.with_worker(|worker| {
+        interpreter.with_worker(left, |worker| {
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 let Some((path, content)) = modules.get(at) else {

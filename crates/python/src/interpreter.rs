@@ -3,7 +3,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Condvar, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError},
 };
 
 use layer::Context;
@@ -23,7 +23,8 @@ const FORMAT: &str = "strata interpreter 1";
 const TREE: &str = "interpreter";
 
 /// The image's interpreter, ready to compile. Workers are started when they are first needed, at
-/// most as many as the context has threads, and kept for as long as this value lives.
+/// most as many as the context has threads, and kept for as long as this value lives: one for all layers
+/// of a context.
 #[derive(Debug)]
 pub struct Interpreter {
     key: Key,
@@ -91,18 +92,22 @@ pub(crate) fn identity(lock: &Lock) -> Result<(Origin, Key)> {
 }
 
 impl Interpreter {
-    /// The interpreter of a lock: found in the store, or fetched and unpacked.
+    /// The interpreter of a lock: the context's, found in the store, or fetched and unpacked.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn from_lock(cx: &Context, lock: &Lock) -> Result<Self> {
+    pub fn from_lock(cx: &Context, lock: &Lock) -> Result<Arc<Self>> {
         let (origin, key) = identity(lock)?;
+        cx.shared(key, || Self::unpacked(cx, lock, &origin, key))
+    }
+
+    fn unpacked(cx: &Context, lock: &Lock, origin: &Origin, key: Key) -> Result<Self> {
         let _once = cx.store.lock(TREE, &key)?;
         let root = match cx.store.tree(TREE, &key) {
             Some(root) => root,
             None => {
                 let scratch = cx.store.scratch(TREE)?;
-                if let Origin::Archive(archive) = &origin {
+                if let Origin::Archive(archive) = origin {
                     let path = cx.fetcher.fetch(&cx.store, archive)?;
                     let tree = standalone::tree(&cx.store, &lock.python, archive, &path)?;
                     // First, while the folder is empty.
@@ -137,10 +142,17 @@ impl Interpreter {
         self.limit
     }
 
-    /// Runs `work` with a worker of its own.
-    pub(crate) fn with_worker<R>(&self, work: impl FnOnce(&mut Worker) -> Result<R>) -> Result<R> {
+    /// Runs `work` with a worker of its own. Waits for one, for as long as one is `wanted`.
+    pub(crate) fn with_worker(
+        &self,
+        wanted: impl Fn() -> bool,
+        work: impl FnOnce(&mut Worker) -> Result<()>,
+    ) -> Result<()> {
         let mut pool = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut worker = loop {
+            if !wanted() {
+                return Ok(());
+            }
             if let Some(worker) = pool.idle.pop() {
                 drop(pool);
                 break worker;
@@ -174,6 +186,7 @@ impl Interpreter {
             Some(worker) => pool.idle.push(worker),
             None => pool.started -= 1,
         }
-        self.returned.notify_one();
+        // All: some may find that none is wanted any more.
+        self.returned.notify_all();
     }
 }

@@ -1,9 +1,6 @@
 //! The wheels of a layer as plans: one for each group of wheels.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, OnceLock},
-};
+use std::{path::PathBuf, sync::Arc};
 
 use layer::{Context, Entry, Kind, Package, Plan, Tree};
 use lock::{Artifact, LayerName, Lock, Sdist, Sha256, Wheel as LockedWheel};
@@ -11,7 +8,7 @@ use store::{Key, KeyBuilder};
 use wheel::{Install, Scheme, Wheel, resolve_shared};
 
 use crate::{
-    Interpreter, Result,
+    Interpreter,
     compile::{Module, bytecode},
     constraints,
     groups::groups,
@@ -20,9 +17,6 @@ use crate::{
 
 /// Version of everything here and in `wheel` that shapes an installed tree.
 const FORMAT: &str = "strata wheels 3";
-
-/// The interpreter, made when the first plan needs it.
-type Shared = Arc<OnceLock<Interpreter>>;
 
 /// How the wheel of a package that is built from source is had: as a file in the store.
 pub type FromSource = fn(&Context, &Lock, &Sdist) -> layer::Result<PathBuf>;
@@ -41,7 +35,6 @@ pub fn wheel_plans<'l>(
         return Ok(Vec::new());
     }
     let (_, interpreter_key) = identity(lock).map_err(step)?;
-    let shared: Shared = Arc::default();
     let plans = groups(layer.as_str(), wheels)
         .into_iter()
         .map(|(name, wheels)| {
@@ -70,7 +63,6 @@ pub fn wheel_plans<'l>(
                     .number("requested", u64::from(wheel.requested));
             }
             let weight = wheels.iter().map(|wheel| wheel.size).sum();
-            let shared = shared.clone();
             let artifacts: Vec<_> = wheels
                 .iter()
                 .flat_map(|wheel| match source_of(lock, wheel) {
@@ -81,7 +73,7 @@ pub fn wheel_plans<'l>(
             let packages: Vec<Package> = wheels.iter().map(package).collect();
             let part = name.clone();
             let plan = Plan::new(name, key.finish(), weight, move |cx| {
-                let mut tree = make(cx, lock, &wheels, &shared, from_source)?;
+                let mut tree = make(cx, lock, &wheels, from_source)?;
                 tree.insert(constraints::entry(&part, &wheels)?)?;
                 Ok(tree)
             });
@@ -119,7 +111,6 @@ fn make(
     cx: &Context,
     lock: &Lock,
     wheels: &[LockedWheel],
-    shared: &Shared,
     from_source: FromSource,
 ) -> layer::Result<Tree> {
     let scheme = Scheme::from_lock(&lock.python).map_err(|e| layer::Error::step("[python]", e))?;
@@ -138,21 +129,17 @@ fn make(
         installs.push((locked.name.clone(), install));
     }
     resolve_shared(&mut installs).map_err(|e| layer::Error::step("wheels of one part", e))?;
+    let interpreter = Interpreter::from_lock(cx, lock).map_err(step)?;
     let mut tree = Tree::new();
     for ((name, install), locked) in installs.into_iter().zip(wheels) {
         let package: Arc<str> = name.as_str().into();
         let named = |error| layer::Error::artifact(locked.artifact(), error);
-        let pack = match interpreter(cx, lock, shared) {
-            Ok(interpreter) => {
-                let modules: Vec<Module> = install
-                    .python_sources()
-                    .map(|file| (file.path.clone(), file.content.clone()))
-                    .collect();
-                bytecode(cx, interpreter, &name, &locked.sha256, &modules)
-            }
-            Err(error) => Err(error),
-        };
-        let pack = pack.map_err(|error| layer::Error::artifact(locked.artifact(), error))?;
+        let modules: Vec<Module> = install
+            .python_sources()
+            .map(|file| (file.path.clone(), file.content.clone()))
+            .collect();
+        let pack = bytecode(cx, &interpreter, &name, &locked.sha256, &modules)
+            .map_err(|error| layer::Error::artifact(locked.artifact(), error))?;
         for entry in install.into_tree(pack).map_err(named)? {
             tree.insert(entry.of_package(&package))?;
         }
@@ -195,16 +182,6 @@ pub fn compile_tree(
 /// A lock without an interpreter.
 pub fn interpreter_key(lock: &Lock) -> layer::Result<Key> {
     identity(lock).map(|(_, key)| key).map_err(step)
-}
-
-fn interpreter<'s>(cx: &Context, lock: &Lock, shared: &'s Shared) -> Result<&'s Interpreter> {
-    if let Some(interpreter) = shared.get() {
-        return Ok(interpreter);
-    }
-    // Two plans may get here at once: the store's lock lets one unpack, and the loser's value is
-    // dropped before it has started a worker.
-    let made = Interpreter::from_lock(cx, lock)?;
-    Ok(shared.get_or_init(|| made))
 }
 
 fn step(error: crate::Error) -> layer::Error {
