@@ -9,6 +9,13 @@ use std::{
 /// So many wait at most; more are given back to the system.
 const WAITING: usize = 16;
 
+/// By what is in them: a buffer keeps the memory that it once had, and what is packed needs less.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Pools {
+    pub(crate) plain: Arc<Buffers>,
+    pub(crate) packed: Arc<Buffers>,
+}
+
 /// Those that nobody uses just now.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers(Mutex<Vec<Vec<u8>>>);

@@ -5,7 +5,7 @@ use std::{any::Any, collections::BTreeSet, sync::Arc};
 use store::{Fetcher, Key, Progress, Store};
 
 use crate::{
-    Compression, Error, PartCache, Result, buffers::Buffers, room::Room, shared::Shared, slots::Slots,
+    Compression, Error, PartCache, Result, buffers::Pools, room::Room, shared::Shared, slots::Slots,
 };
 
 /// Everything that a build needs and that is not part of its recipe, except for the compression,
@@ -28,7 +28,7 @@ pub struct Context {
     pub(crate) pool: Arc<rayon::ThreadPool>,
     pub(crate) slots: Arc<Slots>,
     pub(crate) room: Room,
-    pub(crate) buffers: Arc<Buffers>,
+    pub(crate) buffers: Pools,
     shared: Shared,
 }
 
@@ -66,7 +66,7 @@ impl Context {
             pool: Arc::new(pool),
             slots,
             room: Room::default(),
-            buffers: Arc::default(),
+            buffers: Pools::default(),
             shared: Shared::default(),
         })
     }

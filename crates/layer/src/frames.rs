@@ -8,11 +8,11 @@
 
 use std::{
     io::{self, Write},
-    sync::{Arc, mpsc::SyncSender},
+    sync::mpsc::SyncSender,
 };
 
 use crate::{
-    buffers::{Buffer, Buffers},
+    buffers::{Buffer, Buffers, Pools},
     gzip,
 };
 
@@ -49,12 +49,12 @@ pub(crate) struct Cutter {
     in_member: bool,
     /// Whether the member that is being written began in an earlier chunk.
     cut_member: bool,
-    buffers: Arc<Buffers>,
+    buffers: Pools,
     out: SyncSender<Chunk>,
 }
 
 impl Cutter {
-    pub(crate) fn new(buffers: Arc<Buffers>, out: SyncSender<Chunk>) -> Self {
+    pub(crate) fn new(buffers: Pools, out: SyncSender<Chunk>) -> Self {
         Self {
             chunk: empty(&buffers),
             covered: (0, 0),
@@ -118,7 +118,7 @@ impl Cutter {
     /// The chunk's packed bytes; most chunks have none.
     fn packed(&mut self) -> &mut Buffer {
         if self.chunk.packed.capacity() == 0 {
-            self.chunk.packed = Buffers::take(&self.buffers);
+            self.chunk.packed = Buffers::take(&self.buffers.packed);
         }
         &mut self.chunk.packed
     }
@@ -153,10 +153,10 @@ impl Cutter {
     }
 }
 
-fn empty(buffers: &Arc<Buffers>) -> Chunk {
+fn empty(buffers: &Pools) -> Chunk {
     Chunk {
-        plain: Buffers::take(buffers),
-        packed: Buffers::none(buffers),
+        plain: Buffers::take(&buffers.plain),
+        packed: Buffers::none(&buffers.packed),
         stretches: Vec::new(),
     }
 }
@@ -182,7 +182,7 @@ mod tests {
 
     fn chunks(work: impl FnOnce(&mut Cutter)) -> Vec<Chunk> {
         let (out, chunks) = std::sync::mpsc::sync_channel(1024);
-        let mut cutter = Cutter::new(Arc::default(), out);
+        let mut cutter = Cutter::new(Pools::default(), out);
         work(&mut cutter);
         cutter.finish().unwrap();
         chunks.into_iter().collect()

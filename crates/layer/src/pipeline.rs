@@ -54,8 +54,10 @@ pub(crate) fn write_part(
     advance: &dyn Fn(u64),
 ) -> Result<Written> {
     let (send, chunks) = sync_channel(READ_AHEAD);
-    // So many frames wait for the writer.
-    let (send_frames, frames) = sync_channel(cx.threads());
+    // So many frames wait for the writer, beside the one that it is at and one that wants to wait: with
+    // them the pool has one for each of its threads.
+    let waiting = cx.threads().saturating_sub(1).max(1);
+    let (send_frames, frames) = sync_channel(waiting);
     thread::scope(|scope| {
         let reading = Reading {
             deflated: cx.compression.takes_deflated(),
@@ -243,7 +245,7 @@ fn hash_and_compress(
             let _ = done.send(Ok(packed));
         } else {
             let (plain, compression) = (plain.clone(), cx.compression);
-            let buffers = cx.buffers.clone();
+            let buffers = cx.buffers.packed.clone();
             cx.pool.spawn(move || {
                 let mut out = Buffers::take(&buffers);
                 let made = compression.compress(&plain, &packed, &stretches, &mut out);
