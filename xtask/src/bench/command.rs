@@ -18,7 +18,8 @@ pub struct Run {
     /// Wall time, in seconds.
     pub seconds: f64,
     /// The most memory of all its processes together, in bytes: the sum of their proportional set sizes,
-    /// so that shared pages count once.
+    /// so that shared pages count once; or the most that its first process had at any time by itself, where
+    /// that is more.
     pub memory: u64,
 }
 
@@ -39,7 +40,7 @@ pub fn measure(command: &mut Command) -> Result<Run> {
     let waiting = thread::spawn(move || child.wait().map(|status| (status, begun.elapsed())));
     let mut memory = 0;
     while !waiting.is_finished() {
-        memory = memory.max(memory_below(id));
+        memory = memory.max(memory_below(id)).max(high_water(id));
         let next = Instant::now() + LOOK;
         while !waiting.is_finished() && Instant::now() < next {
             thread::sleep(Duration::from_millis(2));
@@ -63,6 +64,16 @@ pub fn measure(command: &mut Command) -> Result<Run> {
     })
 }
 
+/// The same program and then `sync`: until all that it has written is on the disk.
+pub fn to_disk(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "\"$@\" && sync", "sh"]);
+    shell.arg(command.get_program()).args(command.get_args());
+    let set = command.get_envs();
+    shell.envs(set.filter_map(|(name, value)| Some((name, value?))));
+    shell
+}
+
 /// Runs it outside of any measurement.
 pub fn quietly(command: &mut Command) -> Result<()> {
     measure(command).map(drop)
@@ -78,13 +89,24 @@ pub fn exists(program: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-fn memory_below(id: u32) -> u64 {
-    let rollup = std::fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
-    let own = rollup
+/// The most that the process had in memory until now. The kernel keeps it, so nothing between two looks
+/// is missed.
+fn high_water(id: u32) -> u64 {
+    field(&format!("/proc/{id}/status"), "VmHWM:")
+}
+
+/// A size that a file of `/proc` gives in kB, in bytes; 0 where the process is gone.
+fn field(path: &str, name: &str) -> u64 {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let kilobytes = text
         .lines()
-        .find_map(|line| line.strip_prefix("Pss:"))
-        .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
-        .unwrap_or_default();
+        .find_map(|line| line.strip_prefix(name))
+        .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.unwrap_or_default() * 1024
+}
+
+fn memory_below(id: u32) -> u64 {
+    let own = field(&format!("/proc/{id}/smaps_rollup"), "Pss:");
     let tasks = std::fs::read_dir(format!("/proc/{id}/task"))
         .into_iter()
         .flatten()
@@ -100,5 +122,5 @@ fn memory_below(id: u32) -> u64 {
         })
         .map(memory_below)
         .sum();
-    own * 1024 + below
+    own + below
 }

@@ -1,6 +1,6 @@
 //! How time and memory grow: with bytes, with the number of wheels, with tiny files, with threads.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use anyhow::Result;
 use lock::LayerName;
@@ -26,11 +26,11 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
         .collect::<Result<_>>()?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     for codec in ["zstd", "gzip"] {
-        let mut found = Vec::new();
-        for size in SIZES {
-            let wheels = wheels.get(..size / (100 * MB)).unwrap_or(&wheels);
-            found.push((size as f64 / 1e9, layer(bed, wheels, codec, None)?));
-        }
+        let of_size = |size| wheels.get(..size / (100 * MB)).unwrap_or(&wheels);
+        let layers = SIZES.map(|size| Layer::new(bed, of_size(size), codec));
+        let layers: Vec<Layer<'_>> = layers.into_iter().collect::<Result<_>>()?;
+        let sizes = SIZES.into_iter().map(|size| size as f64 / 1e9);
+        let found: Vec<(f64, Run)> = sizes.zip(in_turns(bed, &layers)?).collect();
         figures.scaling(plot::Series {
             name: format!("{codec}, {threads} threads, by GB"),
             points: found.iter().map(|(gb, run)| (*gb, run.seconds)).collect(),
@@ -54,8 +54,11 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
     }
     if threads > 1 && exists("taskset") {
         let wheels = &wheels[..10];
-        let one = layer(bed, wheels, "zstd", Some("0"))?.seconds;
-        let all = layer(bed, wheels, "zstd", None)?.seconds;
+        let layer = Layer::new(bed, wheels, "zstd")?;
+        let runs = bed.in_turns(&mut [&mut || layer.measure_on(Some("0")), &mut || {
+            layer.measure_on(None)
+        }])?;
+        let (one, all) = (runs[0].seconds, runs[1].seconds);
         figures.scaling(plot::Series {
             name: "zstd, 1 GB, by threads".to_owned(),
             points: vec![(1.0, one), (threads as f64, all)],
@@ -68,14 +71,16 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
             wanted: Wanted::Nothing,
         });
     }
-    let mut points = Vec::new();
-    for number in NUMBERS {
+    let layers = NUMBERS.map(|number| {
         let wheels: Vec<lock::Wheel> = (0..number)
             .map(|at| wheel(bed, &format!("n{number}"), at, 1000 * MB / number))
             .collect::<Result<_>>()?;
-        let run = layer(bed, &wheels, "zstd", None)?;
-        points.push((number as f64, run.seconds));
-    }
+        Layer::new(bed, &wheels, "zstd")
+    });
+    let layers: Vec<Layer<'_>> = layers.into_iter().collect::<Result<_>>()?;
+    let numbers = NUMBERS.into_iter().map(|number| number as f64);
+    let times = in_turns(bed, &layers)?.into_iter().map(|run| run.seconds);
+    let points: Vec<(f64, f64)> = numbers.zip(times).collect();
     figures.row(Row {
         what: "1 GB in 1,000 wheels, zstd".to_owned(),
         ours: seconds(points[2].1),
@@ -94,7 +99,7 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
 }
 
 /// Ten thousand tiny files, beside one file of their bytes.
-fn tiny(bed: &Bed, figures: &mut Figures, codec: &str) -> Result<()> {
+fn tiny(bed: &Bed, figures: &mut Figures, codec: &'static str) -> Result<()> {
     let block = Block::of("tiny = 1\n".repeat(20).as_bytes())?;
     let files: Vec<_> = (0..TINY)
         .map(|at| (format!("tiny/{}/{at}.txt", at % 100), &block))
@@ -107,10 +112,11 @@ fn tiny(bed: &Bed, figures: &mut Figures, codec: &str) -> Result<()> {
         "1.0",
         &[("one.so".to_owned(), &block)],
     )?;
-    let (many, one) = ([many], [one]);
-    let runs = bed.in_turns(&mut [&mut || layer(bed, &many, codec, None), &mut || {
-        layer(bed, &one, codec, None)
-    }])?;
+    let layers = [
+        Layer::new(bed, &[many], codec)?,
+        Layer::new(bed, &[one], codec)?,
+    ];
+    let runs = in_turns(bed, &layers)?;
     let each = (runs[0].seconds - runs[1].seconds) / TINY as f64 * 1e6;
     figures.row(Row {
         what: format!("each of {TINY} tiny files, {codec}, beyond its bytes"),
@@ -131,33 +137,72 @@ fn wheel(bed: &Bed, stem: &str, at: usize, size: usize) -> Result<lock::Wheel> {
     made_wheel::wheel(&bed.path(""), &name, "1.0", &files)
 }
 
-/// Builds a layer of these wheels from nothing but them and the interpreter.
-fn layer(bed: &Bed, wheels: &[lock::Wheel], codec: &str, cpus: Option<&str>) -> Result<Run> {
-    let mut lock = bed.wheels_alone(LayerName::Deps);
-    lock.owners.clear();
-    lock.wheels = wheels.to_vec();
-    let path = bed.write_lock("layer", &lock)?;
-    let ours = || bed.strata(&["layer", "deps", "--compression", codec], &path);
-    // The first time brings the wheels into the store, and makes the interpreter's root.
-    bed.keep(Kept::SystemsAndBytecode)?;
-    quietly(&mut ours()?)?;
-    bed.keep(Kept::SystemsAndBytecode)?;
-    let mut command = match cpus {
-        None => ours()?,
-        Some(cpus) => {
-            let ours = ours()?;
-            let mut command = Command::new("taskset");
-            command.args(["--cpu-list", cpus]).arg(ours.get_program());
-            command.args(ours.get_args()).env("RAYON_NUM_THREADS", "1");
-            command
-        }
-    };
-    let run = measure(&mut command)?;
-    eprintln!(
-        "   {} wheels, {codec}: {}, {}",
-        wheels.len(),
-        seconds(run.seconds),
-        megabytes(run.memory)
-    );
-    Ok(run)
+/// A layer of some wheels, to be built from nothing but them and the interpreter.
+struct Layer<'b> {
+    bed: &'b Bed,
+    lock: PathBuf,
+    codec: &'static str,
+    wheels: usize,
+}
+
+impl<'b> Layer<'b> {
+    /// Builds it once: that brings the wheels into the store, and makes the interpreter's root.
+    fn new(bed: &'b Bed, wheels: &[lock::Wheel], codec: &'static str) -> Result<Self> {
+        let mut lock = bed.wheels_alone(LayerName::Deps);
+        lock.owners.clear();
+        lock.wheels = wheels.to_vec();
+        let first = wheels.first().map_or("", |wheel| wheel.name.as_str());
+        let name = format!("layer-{first}-{}", wheels.len());
+        let layer = Self {
+            bed,
+            lock: bed.write_lock(&name, &lock)?,
+            codec,
+            wheels: wheels.len(),
+        };
+        bed.keep(Kept::SystemsAndBytecode)?;
+        quietly(&mut layer.command()?)?;
+        Ok(layer)
+    }
+
+    fn command(&self) -> Result<Command> {
+        let verb = ["layer", "deps", "--compression", self.codec];
+        self.bed.strata(&verb, &self.lock)
+    }
+
+    /// Builds it anew, on these processors alone.
+    fn measure_on(&self, cpus: Option<&str>) -> Result<Run> {
+        self.bed.keep(Kept::SystemsAndBytecode)?;
+        let ours = self.command()?;
+        let mut command = match cpus {
+            None => ours,
+            Some(cpus) => {
+                let mut command = Command::new("taskset");
+                command.args(["--cpu-list", cpus]).arg(ours.get_program());
+                command.args(ours.get_args()).env("RAYON_NUM_THREADS", "1");
+                command
+            }
+        };
+        let run = measure(&mut command)?;
+        eprintln!(
+            "   {} wheels, {}: {}, {}",
+            self.wheels,
+            self.codec,
+            seconds(run.seconds),
+            megabytes(run.memory)
+        );
+        Ok(run)
+    }
+}
+
+/// Measures layers in turns; gives their medians.
+fn in_turns(bed: &Bed, layers: &[Layer<'_>]) -> Result<Vec<Run>> {
+    let mut sides: Vec<_> = layers
+        .iter()
+        .map(|layer| || layer.measure_on(None))
+        .collect();
+    let mut sides: Vec<&mut dyn FnMut() -> Result<Run>> = sides
+        .iter_mut()
+        .map(|side| side as &mut dyn FnMut() -> Result<Run>)
+        .collect();
+    bed.in_turns(&mut sides)
 }
