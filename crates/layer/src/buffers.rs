@@ -3,51 +3,96 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-/// So many wait at most; more are given back to the system.
+/// So many frames wait at most; more are given back to the system.
 const WAITING: usize = 16;
 
 /// By what is in them: a buffer keeps the memory that it once had, and what is packed needs less.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Pools {
+    /// For the bytes of the tar. There are only so many: who wants one more waits.
     pub(crate) plain: Arc<Buffers>,
+    /// For what is packed. Each belongs to a chunk or to a frame that waits, so those bound them.
     pub(crate) packed: Arc<Buffers>,
 }
 
+impl Pools {
+    /// For so many threads that compress, and parts that are in work at once: of each a chunk is being filled,
+    /// and one hashed.
+    pub(crate) fn new(threads: usize, parts: usize) -> Self {
+        Self {
+            plain: Arc::new(Buffers::limited(threads + 2 * parts)),
+            packed: Arc::new(Buffers::limited(usize::MAX)),
+        }
+    }
+}
+
 /// Those that nobody uses just now.
+#[derive(Debug)]
+pub(crate) struct Buffers {
+    state: Mutex<State>,
+    returned: Condvar,
+    limit: usize,
+}
+
 #[derive(Debug, Default)]
-pub(crate) struct Buffers(Mutex<Vec<Vec<u8>>>);
+struct State {
+    waiting: Vec<Vec<u8>>,
+    in_use: usize,
+}
 
 impl Buffers {
-    /// An empty buffer, which comes back when it is dropped.
+    fn limited(limit: usize) -> Self {
+        Self {
+            state: Mutex::default(),
+            returned: Condvar::new(),
+            limit,
+        }
+    }
+
+    /// An empty buffer, which comes back when it is dropped. Waits while as many as may be are in use: so
+    /// who takes one must not hold another that nobody else will return.
     pub(crate) fn take(home: &Arc<Self>) -> Buffer {
-        let bytes = home.waiting().pop().unwrap_or_default();
-        Buffer {
-            bytes,
-            home: home.clone(),
-        }
+        let mut state = home
+            .returned
+            .wait_while(home.state(), |state| state.in_use >= home.limit)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.in_use += 1;
+        let bytes = state.waiting.pop().unwrap_or_default();
+        let home = Some(home.clone());
+        Buffer { bytes, home }
     }
 
-    /// An empty buffer without memory.
-    pub(crate) fn none(home: &Arc<Self>) -> Buffer {
-        Buffer {
-            bytes: Vec::new(),
-            home: home.clone(),
+    fn give_back(&self, mut bytes: Vec<u8>) {
+        bytes.clear();
+        let mut state = self.state();
+        state.in_use -= 1;
+        if bytes.capacity() > 0 && state.waiting.len() < WAITING {
+            state.waiting.push(bytes);
         }
+        self.returned.notify_one();
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Bytes that return to [`Buffers`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Buffer {
     bytes: Vec<u8>,
-    home: Arc<Buffers>,
+    /// Nobody's, where it was not taken.
+    home: Option<Arc<Buffers>>,
+}
+
+impl Buffer {
+    /// Whether it has no memory, and never had.
+    pub(crate) fn is_none(&self) -> bool {
+        self.home.is_none()
+    }
 }
 
 impl Deref for Buffer {
@@ -66,14 +111,30 @@ impl DerefMut for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let mut bytes = std::mem::take(&mut self.bytes);
-        if bytes.capacity() == 0 {
-            return;
+        if let Some(home) = &self.home {
+            home.give_back(std::mem::take(&mut self.bytes));
         }
-        bytes.clear();
-        let mut waiting = self.home.waiting();
-        if waiting.len() < WAITING {
-            waiting.push(bytes);
-        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_waits_for_one_to_return() {
+        let home = Arc::new(Buffers::limited(2));
+        let (mut first, second) = (Buffers::take(&home), Buffers::take(&home));
+        first.extend_from_slice(b"first");
+        let memory = first.as_ptr() as usize;
+        let taken = std::thread::scope(|scope| {
+            let third = scope.spawn(|| Buffers::take(&home));
+            drop(first);
+            third.join().unwrap()
+        });
+        assert!(taken.is_empty());
+        assert_eq!(taken.as_ptr() as usize, memory);
+        drop((second, taken));
+        assert_eq!(home.state().in_use, 0);
     }
 }

@@ -53,7 +53,9 @@ impl Context {
             .thread_name(|index| format!("strata-{index}"))
             .build()
             .map_err(|error| Error::Worker(format!("starting the thread pool: {error}")))?;
-        let slots = Arc::new(Slots::new(pool.current_num_threads().min(8)));
+        let threads = pool.current_num_threads();
+        let parts = threads.min(8);
+        let slots = Arc::new(Slots::new(parts));
         let progress = fetcher.progress().clone();
         let compression = Compression::default();
         Ok(Self {
@@ -66,7 +68,7 @@ impl Context {
             pool: Arc::new(pool),
             slots,
             room: Room::default(),
-            buffers: Pools::default(),
+            buffers: Pools::new(threads, parts),
             shared: Shared::default(),
         })
     }

@@ -22,7 +22,7 @@ pub(crate) const GROUP: usize = 1 << 20;
 pub(crate) const PIECE: usize = 4 << 20;
 
 /// A stretch of a tar, cut where its frame or members end.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Chunk {
     /// The bytes of the tar.
     pub(crate) plain: Buffer,
@@ -56,7 +56,7 @@ pub(crate) struct Cutter {
 impl Cutter {
     pub(crate) fn new(buffers: Pools, out: SyncSender<Chunk>) -> Self {
         Self {
-            chunk: empty(&buffers),
+            chunk: Chunk::default(),
             covered: (0, 0),
             in_member: false,
             cut_member: false,
@@ -117,7 +117,7 @@ impl Cutter {
 
     /// The chunk's packed bytes; most chunks have none.
     fn packed(&mut self) -> &mut Buffer {
-        if self.chunk.packed.capacity() == 0 {
+        if self.chunk.packed.is_none() {
             self.chunk.packed = Buffers::take(&self.buffers.packed);
         }
         &mut self.chunk.packed
@@ -144,8 +144,9 @@ impl Cutter {
         }
         self.cut_member = self.in_member;
         self.covered = (0, 0);
-        let next = empty(&self.buffers);
-        let chunk = std::mem::replace(&mut self.chunk, next);
+        // The next one's buffers are taken when there is something to put into them: nothing is held here
+        // while they are waited for.
+        let chunk = std::mem::take(&mut self.chunk);
         // The receiver is gone when the part has failed elsewhere; its error is the one to tell.
         self.out
             .send(chunk)
@@ -153,16 +154,11 @@ impl Cutter {
     }
 }
 
-fn empty(buffers: &Pools) -> Chunk {
-    Chunk {
-        plain: Buffers::take(&buffers.plain),
-        packed: Buffers::none(&buffers.packed),
-        stretches: Vec::new(),
-    }
-}
-
 impl Write for Cutter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.chunk.plain.is_none() {
+            self.chunk.plain = Buffers::take(&self.buffers.plain);
+        }
         let taken = bytes.len().min(PIECE - self.chunk.plain.len());
         self.chunk.plain.extend_from_slice(&bytes[..taken]);
         if self.chunk.plain.len() == PIECE {
@@ -182,7 +178,7 @@ mod tests {
 
     fn chunks(work: impl FnOnce(&mut Cutter)) -> Vec<Chunk> {
         let (out, chunks) = std::sync::mpsc::sync_channel(1024);
-        let mut cutter = Cutter::new(Pools::default(), out);
+        let mut cutter = Cutter::new(Pools::new(1024, 1), out);
         work(&mut cutter);
         cutter.finish().unwrap();
         chunks.into_iter().collect()
