@@ -9,8 +9,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// How often memory is looked at.
-const LOOK: Duration = Duration::from_millis(150);
+/// How often memory is looked at. Looking takes the processor's time, too.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// What a run came to.
 #[derive(Debug, Clone, Copy)]

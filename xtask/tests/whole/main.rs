@@ -19,6 +19,7 @@ mod offline;
 mod small_image;
 mod together;
 mod user;
+mod workers;
 #[path = "../../../crates/zip/tests/making/mod.rs"]
 mod zips;
 
