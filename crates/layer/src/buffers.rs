@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-/// So many frames wait at most; more are given back to the system.
+/// So many that nobody uses are kept at most; more are given back to the system.
 const WAITING: usize = 16;
 
 /// By what is in them: a buffer keeps the memory that it once had, and what is packed needs less.
@@ -14,7 +14,7 @@ const WAITING: usize = 16;
 pub(crate) struct Pools {
     /// For the bytes of the tar. There are only so many: who wants one more waits.
     pub(crate) plain: Arc<Buffers>,
-    /// For what is packed. Each belongs to a chunk or to a frame that waits, so those bound them.
+    /// For what is packed. Each belongs to a chunk, or to one of the frames that a part has under way.
     pub(crate) packed: Arc<Buffers>,
 }
 
@@ -119,6 +119,8 @@ impl Drop for Buffer {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -127,14 +129,17 @@ mod tests {
         let (mut first, second) = (Buffers::take(&home), Buffers::take(&home));
         first.extend_from_slice(b"first");
         let memory = first.as_ptr() as usize;
-        let taken = std::thread::scope(|scope| {
-            let third = scope.spawn(|| Buffers::take(&home));
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| tell.send(Buffers::take(&home)));
+            // In vain, however long one waits; a moment does, to see one that does not.
+            assert!(told.recv_timeout(Duration::from_millis(50)).is_err());
             drop(first);
-            third.join().unwrap()
+            let third = told.recv().unwrap();
+            assert!(third.is_empty());
+            assert_eq!(third.as_ptr() as usize, memory);
         });
-        assert!(taken.is_empty());
-        assert_eq!(taken.as_ptr() as usize, memory);
-        drop((second, taken));
+        drop(second);
         assert_eq!(home.state().in_use, 0);
     }
 }

@@ -15,6 +15,8 @@ use crate::{
 /// from any thread, one of rayon's global pool included.
 #[derive(Debug, Clone)]
 pub struct Context {
+    // First, and so dropped first: programs among them run in folders of the store.
+    shared: Shared,
     /// Downloads, blobs and results.
     pub store: Store,
     /// How artifacts come into the store.
@@ -27,9 +29,10 @@ pub struct Context {
     pub(crate) caches: Arc<[Arc<dyn PartCache>]>,
     pub(crate) pool: Arc<rayon::ThreadPool>,
     pub(crate) slots: Arc<Slots>,
+    /// Frames of all parts that are being made or wait to be written.
+    pub(crate) frames: Arc<Slots>,
     pub(crate) room: Room,
     pub(crate) buffers: Pools,
-    shared: Shared,
 }
 
 impl Context {
@@ -55,7 +58,6 @@ impl Context {
             .map_err(|error| Error::Worker(format!("starting the thread pool: {error}")))?;
         let threads = pool.current_num_threads();
         let parts = threads.min(8);
-        let slots = Arc::new(Slots::new(parts));
         let progress = fetcher.progress().clone();
         let compression = Compression::default();
         Ok(Self {
@@ -66,7 +68,8 @@ impl Context {
             below: Arc::default(),
             caches: Arc::default(),
             pool: Arc::new(pool),
-            slots,
+            slots: Arc::new(Slots::new(parts)),
+            frames: Arc::new(Slots::new(threads + 2 * parts)),
             room: Room::default(),
             buffers: Pools::new(threads, parts),
             shared: Shared::default(),
@@ -136,6 +139,7 @@ impl Context {
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)
     }
+
     /// A value that all layers of this context use together, such as a pool of running programs: the one of
     /// this type and key, or what `make` gives. It lives as long as the context. Two may get here at once;
     /// then one of the values is dropped unused.
@@ -151,5 +155,10 @@ impl Context {
             Some(value) => Ok(value),
             None => make().map(|value| self.shared.keep(key, value)),
         }
+    }
+
+    /// Lets go of what is kept by [`Context::shared`]: all layers are made.
+    pub fn release_shared(&self) {
+        self.shared.clear();
     }
 }

@@ -23,6 +23,7 @@ use crate::{
     buffers::{Buffer, Buffers},
     frames::{Chunk, Cutter, Stretch},
     gzip, index,
+    slots::Slot,
     tar_form::{END, content_size, padding, write_header},
 };
 
@@ -55,7 +56,7 @@ pub(crate) fn write_part(
 ) -> Result<Written> {
     let (send, chunks) = sync_channel(READ_AHEAD);
     // So many frames wait for the writer, beside the one that it is at and one that wants to wait: with
-    // them the pool has one for each of its threads.
+    // them the pool has one for each of its threads. All parts together have no more than `cx.frames`.
     let waiting = cx.threads().saturating_sub(1).max(1);
     let (send_frames, frames) = sync_channel(waiting);
     thread::scope(|scope| {
@@ -219,14 +220,15 @@ impl DeflatedSink for Counting<'_> {
     }
 }
 
-/// A frame that the pool is at.
-type Frame = Receiver<Result<Buffer>>;
+/// A frame that the pool is at, and its place among those that there may be at once. Places are taken in the
+/// order of frames, so the one that a writer waits for has its own.
+type Frame<'s> = (Receiver<Result<Buffer>>, Slot<'s>);
 
 /// Gives chunks to the pool and hashes them, in order. Ends early where the writer does.
-fn hash_and_compress(
-    cx: &Context,
+fn hash_and_compress<'s>(
+    cx: &'s Context,
     chunks: Receiver<Chunk>,
-    out: SyncSender<Frame>,
+    out: SyncSender<Frame<'s>>,
     known: Option<Tar>,
     advance: &dyn Fn(u64),
 ) -> Tar {
@@ -239,6 +241,7 @@ fn hash_and_compress(
             stretches,
         } = chunk;
         let plain = Arc::new(plain);
+        let slot = cx.frames.take();
         let (done, frame) = sync_channel(1);
         // The receiver of what is sent is gone only when the part has failed already.
         if let [Stretch::Packed(..)] = stretches.as_slice() {
@@ -259,7 +262,7 @@ fn hash_and_compress(
         size += plain.len() as u64;
         advance(plain.len() as u64);
         drop(plain);
-        if out.send(frame).is_err() {
+        if out.send((frame, slot)).is_err() {
             break;
         }
     }
@@ -276,13 +279,13 @@ struct BlobOut {
     size: u64,
 }
 
-fn write_frames(cx: &Context, frames: Receiver<Frame>) -> Result<BlobOut> {
+fn write_frames(cx: &Context, frames: Receiver<Frame<'_>>) -> Result<BlobOut> {
     let mut blob = BlobOut {
         file: cx.store.blob_writer()?,
         hash: sha2::Sha256::new(),
         size: 0,
     };
-    for frame in frames {
+    for (frame, _slot) in frames {
         let frame = frame
             .recv()
             .map_err(|_| Error::Worker("compressing a part".to_owned()))??;

@@ -28,6 +28,12 @@ impl Shared {
         kept.downcast().unwrap_or(value)
     }
 
+    /// Forgets all of them.
+    pub(crate) fn clear(&self) {
+        let values = std::mem::take(&mut *self.values());
+        drop(values);
+    }
+
     fn values(&self) -> MutexGuard<'_, Values> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! How many parts are in work at once: a counting semaphore that all layers of a build share, so
+//! How many parts are in work at once, and frames: counting semaphores that all layers of a build share, so
 //! that memory is bounded however many layers run.
 
 use std::sync::{Condvar, Mutex, PoisonError};

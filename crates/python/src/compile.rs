@@ -18,7 +18,7 @@ use store::{KeyBuilder, ProgressTask, TaskKind};
 use crate::{
     Error, Interpreter, Result,
     pack::{self, Pack, PackWriter},
-    worker::Compiled,
+    worker::{Compiled, Worker},
 };
 
 const KIND: &str = "bytecode";
@@ -86,23 +86,26 @@ fn compile_all(
 ) -> Result<()> {
     let next = AtomicUsize::new(0);
     let left = || next.load(Ordering::Relaxed) < modules.len();
+    let compile = |worker: &mut Worker| {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some((path, content)) = modules.get(at) else {
+                return Ok(());
+            };
+            let text = read_small(content.as_ref(), LARGEST).map_err(|source| Error::Source {
+                path: path.to_string(),
+                source,
+            })?;
+            if let Some(compiled) = worker.compile(path, &text)? {
+                add(at, &compiled)?;
+            }
+            advance(text.len() as u64);
+        }
+    };
     let work = || {
         interpreter.with_worker(left, |worker| {
-            loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some((path, content)) = modules.get(at) else {
-                    return Ok(());
-                };
-                let text =
-                    read_small(content.as_ref(), LARGEST).map_err(|source| Error::Source {
-                        path: path.to_string(),
-                        source,
-                    })?;
-                if let Some(compiled) = worker.compile(path, &text)? {
-                    add(at, &compiled)?;
-                }
-                advance(text.len() as u64);
-            }
+            // What has failed leaves the others nothing to do.
+            compile(worker).inspect_err(|_| next.store(modules.len(), Ordering::Relaxed))
         })
     };
     // A handful of modules is not worth a second worker.

@@ -3,7 +3,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
 use layer::Context;
@@ -142,51 +142,67 @@ impl Interpreter {
         self.limit
     }
 
-    /// Runs `work` with a worker of its own. Waits for one, for as long as one is `wanted`.
+    /// Runs `work` with a worker of its own. Waits for one, for as long as one is `wanted`: when none is any
+    /// more, `work` is not run, and that is no error.
     pub(crate) fn with_worker(
         &self,
         wanted: impl Fn() -> bool,
         work: impl FnOnce(&mut Worker) -> Result<()>,
     ) -> Result<()> {
-        let mut pool = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut worker = loop {
+        let mut pool = self.pool();
+        let idle = loop {
             if !wanted() {
                 return Ok(());
             }
             if let Some(worker) = pool.idle.pop() {
-                drop(pool);
-                break worker;
+                break Some(worker);
             }
             if pool.started < self.limit {
                 pool.started += 1;
-                drop(pool);
-                let sandbox = Sandbox::new(&self.root).writable(false);
-                match Worker::start(&sandbox, &self.program) {
-                    Ok(worker) => break worker,
-                    Err(error) => {
-                        self.give_back(None);
-                        return Err(error);
-                    }
-                }
+                break None;
             }
             pool = self
                 .returned
                 .wait(pool)
                 .unwrap_or_else(PoisonError::into_inner);
         };
-        let result = work(&mut worker);
-        // A worker that failed may hold half an answer: it is not used again.
-        self.give_back(result.is_ok().then_some(worker));
-        result
+        drop(pool);
+        let mut place = Place {
+            interpreter: self,
+            worker: None,
+        };
+        let mut worker = match idle {
+            Some(worker) => worker,
+            None => {
+                let sandbox = Sandbox::new(&self.root).writable(false);
+                Worker::start(&sandbox, &self.program)?
+            }
+        };
+        work(&mut worker)?;
+        place.worker = Some(worker);
+        Ok(())
     }
 
-    fn give_back(&self, worker: Option<Worker>) {
-        let mut pool = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        match worker {
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place among those that work at once. Gives it back however the work ends; the worker too, where the work
+/// was done: one that failed may hold half an answer, and is not used again.
+struct Place<'i> {
+    interpreter: &'i Interpreter,
+    worker: Option<Worker>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut pool = self.interpreter.pool();
+        match self.worker.take() {
             Some(worker) => pool.idle.push(worker),
             None => pool.started -= 1,
         }
         // All: some may find that none is wanted any more.
-        self.returned.notify_all();
+        self.interpreter.returned.notify_all();
     }
 }

@@ -9,8 +9,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// How often memory is looked at. Looking takes the processor's time, too.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often all processes' memory is looked at. Looking takes the processor's time, too.
+const LOOK: Duration = Duration::from_millis(300);
+/// How often the most that the first process had is asked for, which costs next to nothing.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// What a run came to.
 #[derive(Debug, Clone, Copy)]
@@ -18,8 +20,7 @@ pub struct Run {
     /// Wall time, in seconds.
     pub seconds: f64,
     /// The most memory of all its processes together, in bytes: the sum of their proportional set sizes,
-    /// so that shared pages count once; or the most that its first process had at any time by itself, where
-    /// that is more.
+    /// so that shared pages count once; or the most that the first process had by itself, where that is more.
     pub memory: u64,
 }
 
@@ -40,10 +41,11 @@ pub fn measure(command: &mut Command) -> Result<Run> {
     let waiting = thread::spawn(move || child.wait().map(|status| (status, begun.elapsed())));
     let mut memory = 0;
     while !waiting.is_finished() {
-        memory = memory.max(memory_below(id)).max(high_water(id));
+        memory = memory.max(memory_below(id));
         let next = Instant::now() + LOOK;
         while !waiting.is_finished() && Instant::now() < next {
-            thread::sleep(Duration::from_millis(2));
+            memory = memory.max(high_water(id));
+            thread::sleep(GLANCE);
         }
     }
     let (status, took) = waiting
@@ -64,14 +66,11 @@ pub fn measure(command: &mut Command) -> Result<Run> {
     })
 }
 
-/// The same program and then `sync`: until all that it has written is on the disk.
-pub fn to_disk(command: &Command) -> Command {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "\"$@\" && sync", "sh"]);
-    shell.arg(command.get_program()).args(command.get_args());
-    let set = command.get_envs();
-    shell.envs(set.filter_map(|(name, value)| Some((name, value?))));
-    shell
+/// Waits until all that was written is on the disk, as a part of what is measured: gives the whole.
+pub fn to_disk(run: Run) -> Result<Run> {
+    let sync = measure(&mut Command::new("sync"))?;
+    let seconds = run.seconds + sync.seconds;
+    Ok(Run { seconds, ..run })
 }
 
 /// Runs it outside of any measurement.
@@ -89,8 +88,7 @@ pub fn exists(program: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// The most that the process had in memory until now. The kernel keeps it, so nothing between two looks
-/// is missed.
+/// The most that the process had in memory until now, as the kernel keeps it.
 fn high_water(id: u32) -> u64 {
     field(&format!("/proc/{id}/status"), "VmHWM:")
 }

@@ -194,7 +194,7 @@ impl<'b> Layer<'b> {
     }
 }
 
-/// Measures layers in turns; gives their medians.
+/// Measures layers in turns; gives their median times, and the most memory.
 fn in_turns(bed: &Bed, layers: &[Layer<'_>]) -> Result<Vec<Run>> {
     let mut sides: Vec<_> = layers
         .iter()

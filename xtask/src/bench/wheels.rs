@@ -1,13 +1,13 @@
 //! All wheels of the edition as one layer, beside `uv pip install --target` of them with a warm cache.
 
-use std::{fs, os::unix::fs::symlink, process::Command};
+use std::{cell::RefCell, fs, os::unix::fs::symlink, process::Command};
 
 use anyhow::Result;
 use lock::LayerName;
 
 use super::{
-    bed::{Bed, Kept},
-    command::{measure, quietly, to_disk},
+    bed::{Bed, Kept, median},
+    command::{Run, measure, quietly, to_disk},
     figures::{Figures, Row, Wanted, seconds},
 };
 
@@ -47,22 +47,24 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
     quietly(&mut install())?;
     let layer = |codec: &str| bed.strata(&["layer", "deps", "--compression", codec], &path);
     quietly(&mut layer("zstd")?)?;
-    let after = |mut command: Command| {
+    // Each run is measured twice: to its end, and until all of it is on the disk.
+    let sides = ["gzip", "zstd", "uv"];
+    let on_disk = RefCell::new(sides.map(|_| Vec::new()));
+    let side = |at: usize| -> Result<Run> {
         bed.keep(Kept::SystemsAndBytecode)?;
-        measure(&mut command)
+        let mut command = match sides[at] {
+            "uv" => install(),
+            codec => layer(codec)?,
+        };
+        let run = measure(&mut command)?;
+        on_disk.borrow_mut()[at].push(to_disk(run)?);
+        Ok(run)
     };
-    let runs = bed.in_turns(&mut [
-        &mut || after(layer("gzip")?),
-        &mut || after(layer("zstd")?),
-        &mut || after(install()),
-        &mut || after(to_disk(&layer("gzip")?)),
-        &mut || after(to_disk(&layer("zstd")?)),
-        &mut || after(to_disk(&install())),
-    ])?;
-    let (in_memory, on_disk) = runs.split_at(3);
+    let in_memory = bed.in_turns(&mut [&mut || side(0), &mut || side(1), &mut || side(2)])?;
+    let on_disk: Vec<Run> = on_disk.take().iter().map(|runs| median(runs)).collect();
     for (runs, place, wanted) in [
-        (in_memory, "", Wanted::AtLeast(1.5)),
-        (on_disk, ", until all is on the disk", Wanted::Nothing),
+        (&in_memory, "", Wanted::AtLeast(1.5)),
+        (&on_disk, ", until all is on the disk", Wanted::Nothing),
     ] {
         for (at, codec) in ["gzip", "zstd -3"].into_iter().enumerate() {
             figures.row(Row {

@@ -17,13 +17,19 @@ fn all_layers_share_the_interpreters() {
     let mut command = image(&lock, &store);
     command.arg("--offline").env("RAYON_NUM_THREADS", "1");
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut build = command.spawn().unwrap();
+    let build = command.spawn().unwrap();
+    let id = build.id();
+    let ended = thread::spawn(|| build.wait_with_output().unwrap());
     let mut most = 0;
-    while build.try_wait().unwrap().is_none() {
-        most = most.max(compiling(build.id()));
+    while !ended.is_finished() {
+        most = most.max(compiling(id));
         thread::sleep(Duration::from_millis(5));
     }
-    assert_eq!(digest(&build.wait_with_output().unwrap()), reference.digest);
+    assert_eq!(digest(&ended.join().unwrap()), reference.digest);
+    if fs::read_to_string("/proc/thread-self/children").is_err() {
+        println!("skipped: this kernel does not list a process's children");
+        return;
+    }
     // One for each thread; four layers have wheels.
     assert_eq!(most, 1);
 }

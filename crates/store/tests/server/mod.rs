@@ -1,15 +1,8 @@
 //! A small HTTP server that can misbehave: each answer is made by the test, and each request is
 //! kept for it to look at.
 
-use std::{
-    io::{BufRead, BufReader, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-};
+#[allow(dead_code)]
+mod http;
 
 /// What a client asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +13,22 @@ pub struct Request {
     pub from: Option<usize>,
     pub accept: String,
     pub authorization: Option<String>,
+}
+
+impl Request {
+    fn of(head: &http::Head) -> Self {
+        let range = head.get("range").and_then(|range| {
+            let range = range.strip_prefix("bytes=")?;
+            range.strip_suffix('-')?.parse().ok()
+        });
+        Self {
+            method: head.method.clone(),
+            path: head.path.clone(),
+            from: range,
+            accept: head.get("accept").unwrap_or_default().to_owned(),
+            authorization: head.get("authorization").map(str::to_owned),
+        }
+    }
 }
 
 /// An answer: status, headers, body, and how many bytes of the body are really sent.
@@ -79,114 +88,43 @@ impl Answer {
         self.chunked = true;
         self.header("Transfer-Encoding", "chunked")
     }
-}
 
-type Handler = dyn Fn(&Request) -> Answer + Send + Sync;
+    fn reply(self) -> http::Reply {
+        let mut body = self.body;
+        if self.chunked {
+            body.truncate(self.cut);
+            let size = format!("{:x}\r\n", body.len()).into_bytes();
+            body = [size, body, b"\r\n0\r\n\r\n".to_vec()].concat();
+        }
+        let (code, _) = self.status.split_once(' ').unwrap();
+        let reply = http::Reply::new(code.parse().unwrap(), body);
+        let headers = self.headers.into_iter();
+        let reply = headers.fold(reply, |reply, (name, value)| reply.header(name, value));
+        match self.chunked {
+            true => reply,
+            false => reply.cut(self.cut),
+        }
+    }
+}
 
 /// A server on a port of this machine; it stops when it is dropped.
-pub struct Server {
-    address: SocketAddr,
-    requests: Arc<Mutex<Vec<Request>>>,
-    stop: Arc<AtomicBool>,
-}
+pub struct Server(http::Server);
 
 impl Server {
     pub fn start(handler: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let stop = Arc::new(AtomicBool::new(false));
-        let handler: Arc<Handler> = Arc::new(handler);
-        let (kept, stopped) = (requests.clone(), stop.clone());
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                if stopped.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (handler, kept) = (handler.clone(), kept.clone());
-                thread::spawn(move || serve(stream.unwrap(), &*handler, &kept));
-            }
-        });
-        Self {
-            address,
-            requests,
-            stop,
-        }
+        let answer = move |head: &http::Head| handler(&Request::of(head)).reply();
+        Self(http::Server::start(move |head, _| Some(answer(head))))
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("http://{}{path}", self.host())
     }
 
     pub fn host(&self) -> String {
-        self.address.to_string()
+        self.0.host()
     }
 
     pub fn requests(&self) -> Vec<Request> {
-        self.requests.lock().unwrap().clone()
+        self.0.requests().iter().map(Request::of).collect()
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.address);
-    }
-}
-
-fn serve(stream: TcpStream, handler: &Handler, kept: &Mutex<Vec<Request>>) {
-    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-    let Some(Ok(first)) = lines.next() else {
-        return;
-    };
-    let mut words = first.split(' ').map(str::to_owned);
-    let mut request = Request {
-        method: words.next().unwrap_or_default(),
-        path: words.next().unwrap_or_default(),
-        from: None,
-        accept: String::new(),
-        authorization: None,
-    };
-    for line in lines
-        .map_while(Result::ok)
-        .take_while(|line| !line.is_empty())
-    {
-        let (name, value) = line.split_once(": ").unwrap();
-        match name.to_ascii_lowercase().as_str() {
-            "range" => {
-                let from = value
-                    .strip_prefix("bytes=")
-                    .unwrap()
-                    .strip_suffix('-')
-                    .unwrap();
-                request.from = Some(from.parse().unwrap());
-            }
-            "accept" => request.accept = value.to_owned(),
-            "authorization" => request.authorization = Some(value.to_owned()),
-            _ => {}
-        }
-    }
-    kept.lock().unwrap().push(request.clone());
-    let answer = handler(&request);
-    let mut head = format!("HTTP/1.1 {}\r\nConnection: close\r\n", answer.status);
-    for (name, value) in &answer.headers {
-        head += &format!("{name}: {value}\r\n");
-    }
-    let mut bytes = head.into_bytes();
-    bytes.extend(b"\r\n");
-    let sent = if request.method == "HEAD" {
-        0
-    } else {
-        answer.cut
-    };
-    let body = &answer.body[..answer.body.len().min(sent)];
-    if answer.chunked {
-        bytes.extend(format!("{:x}\r\n", body.len()).bytes());
-        bytes.extend(body);
-        bytes.extend(b"\r\n0\r\n\r\n");
-    } else {
-        bytes.extend(body);
-    }
-    // A client that has seen enough hangs up: no failure of the server's.
-    let _ = (&stream).write_all(&bytes);
 }

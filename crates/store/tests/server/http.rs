@@ -208,14 +208,16 @@ fn serve(stream: TcpStream, handler: &Handler, kept: &Mutex<Vec<Head>>) -> io::R
         io::copy(&mut body, &mut io::sink())?;
     }
     let mut text = format!("HTTP/1.1 {} Status\r\nConnection: close\r\n", reply.status);
-    let mut has_length = false;
+    let mut delimited = false;
     for (name, value) in &reply.headers {
-        has_length |= name.eq_ignore_ascii_case("content-length");
+        delimited |= ["content-length", "transfer-encoding"]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known));
         if !name.eq_ignore_ascii_case("connection") {
             text += &format!("{name}: {value}\r\n");
         }
     }
-    if !has_length && reply.status != 204 {
+    if !delimited && reply.status != 204 {
         text += &format!("Content-Length: {}\r\n", reply.body.len());
     }
     let mut bytes = (text + "\r\n").into_bytes();
