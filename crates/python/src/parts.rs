@@ -114,6 +114,8 @@ fn make(
     from_source: FromSource,
 ) -> layer::Result<Tree> {
     let scheme = Scheme::from_lock(&lock.python).map_err(|e| layer::Error::step("[python]", e))?;
+    // First: it is made of a few small packages, and there long before large wheels are.
+    let interpreter = Interpreter::from_lock(cx, lock).map_err(step)?;
     let mut installs: Vec<(String, Install)> = Vec::with_capacity(wheels.len());
     for locked in wheels {
         let artifact = locked.artifact();
@@ -129,7 +131,6 @@ fn make(
         installs.push((locked.name.clone(), install));
     }
     resolve_shared(&mut installs).map_err(|e| layer::Error::step("wheels of one part", e))?;
-    let interpreter = Interpreter::from_lock(cx, lock).map_err(step)?;
     let mut tree = Tree::new();
     for ((name, install), locked) in installs.into_iter().zip(wheels) {
         let package: Arc<str> = name.as_str().into();

@@ -15,6 +15,9 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
     let empty = bed.path("empty-store");
     let online = |verb: &str| -> Result<_> {
         if empty.exists() {
+            // What is large goes; many small files are moved aside, as in `Bed::keep`.
+            fs::remove_dir_all(empty.join("downloads"))?;
+            fs::remove_dir_all(empty.join("blobs"))?;
             fs::rename(
                 &empty,
                 bed.path(&format!("old-{}", fs::read_dir(bed.path(""))?.count())),
