@@ -3,10 +3,7 @@
 use std::{
     cmp::Reverse,
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -18,7 +15,6 @@ use crate::{
     elsewhere::{self, Wanted},
     index,
     pipeline::{Tar, write_part},
-    room::Promise,
     tar_form::{estimate, link_target},
 };
 
@@ -46,9 +42,6 @@ pub struct Plan<'p> {
     packages: Arc<[Package]>,
     make: Make<'p>,
 }
-
-/// A plan that waits, by its place among all; and the room that it will need.
-type Queued<'p> = (usize, Plan<'p>, Keys, Promise);
 
 type Make<'p> = Box<dyn FnOnce(&Context) -> Result<Tree> + Send + 'p>;
 
@@ -209,7 +202,7 @@ pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
         rank: plan.rank,
     });
     let cached = elsewhere::ask(cx, &wanted.collect::<Vec<_>>());
-    let mut queue: Vec<Queued<'_>> = Vec::new();
+    let mut queue = Vec::new();
     for ((at, plan, keys), cached) in lacking.into_iter().zip(cached) {
         if let Some(mut parts) = cached {
             for part in &mut parts {
@@ -224,45 +217,34 @@ pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
     // Taken from the end: the heaviest last; equal ones in the order of the plans.
     queue.sort_by_key(|(at, plan, ..)| (plan.weight, Reverse(*at)));
     let threads = queue.len().min(cx.threads().min(8));
-    let ahead = fetched_ahead(&queue);
     let queue = Mutex::new(queue);
     let done = Mutex::new(found);
     let failed = Mutex::new(None);
-    let over = AtomicBool::new(false);
-    let work = || {
-        loop {
-            let Some((at, plan, keys, promised)) = taken(&queue).pop() else {
-                return;
-            };
-            let what = plan.name.clone();
-            let result = build_plan(cx, plan, keys);
-            drop(promised);
-            match result {
-                Ok(parts) => taken(&done)[at] = Some(parts),
-                Err(error) => {
-                    let mut failed = taken(&failed);
-                    if cx.stop() {
-                        *failed = Some(error.if_full(cx.store.root()));
-                    } else {
-                        // Whatever it is, it may only follow from the first.
-                        failed.get_or_insert(Error::GivenUp { what });
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let Some((at, plan, keys, promised)) = taken(&queue).pop() else {
+                        return;
+                    };
+                    let what = plan.name.clone();
+                    let result = build_plan(cx, plan, keys);
+                    drop(promised);
+                    match result {
+                        Ok(parts) => taken(&done)[at] = Some(parts),
+                        Err(error) => {
+                            let mut failed = taken(&failed);
+                            if cx.stop() {
+                                *failed = Some(error.if_full(cx.store.root()));
+                            } else {
+                                // Whatever it is, it may only follow from the first.
+                                failed.get_or_insert(Error::GivenUp { what });
+                            }
+                        }
                     }
                 }
-            }
+            });
         }
-    };
-    thread::scope(|scope| {
-        // While the first are built, the downloads of the next come.
-        scope.spawn(|| {
-            let over = || over.load(Ordering::Relaxed);
-            cx.fetcher.fetch_ahead(&cx.store, &ahead, &over);
-        });
-        let working: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        for worker in working {
-            // One that panicked has left its part undone, which is seen below.
-            let _ = worker.join();
-        }
-        over.store(true, Ordering::Relaxed);
     });
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
@@ -272,14 +254,6 @@ pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
     parts
         .map(|parts| parts.into_iter().flatten().collect())
         .ok_or_else(|| Error::Worker("building a layer's parts".to_owned()))
-}
-
-/// What plans will ask for, in the order of their work. Not what a stage is made of: it may be in the store,
-/// and asks for all of its packages at once where it is not.
-fn fetched_ahead(queue: &[Queued<'_>]) -> Vec<Artifact> {
-    let plans = queue.iter().rev().map(|(_, plan, ..)| plan);
-    let plans = plans.filter(|plan| !plan.is_stage());
-    plans.flat_map(|plan| plan.artifacts.clone()).collect()
 }
 
 fn taken<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -26,8 +26,8 @@ use std::{
 use lock::{Artifact, Origin};
 
 use crate::{
-    Error, Places, Progress, ProgressTask, Result, Silent, Store, TaskKind, Tried, at_once,
-    error::io_at, store::is_file_of_size,
+    Error, Places, Progress, ProgressTask, Result, Silent, Store, TaskKind, Tried, error::io_at,
+    store::is_file_of_size,
 };
 use attempt::Failure;
 use client::Client;
@@ -42,8 +42,6 @@ type Stop<'s> = &'s (dyn Fn() -> bool + Sync);
 
 /// How many artifacts are fetched at a time.
 const AT_ONCE: usize = 8;
-/// How many are fetched at a time before anybody asks for them: so few that the first comes soon.
-const AHEAD: usize = 2;
 
 /// How artifacts come into the store. Cheap to clone; clones share connections and index pages.
 #[derive(Clone)]
@@ -242,31 +240,6 @@ impl Fetcher {
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner)
             .map_or(Ok(()), Err)
-    }
-
-    /// Brings those of `artifacts` that are not in the store into it before they are asked for, in this order,
-    /// until it is `over`. Tells nobody of a failure, and ends with it: who needs that artifact will see.
-    pub fn fetch_ahead(
-        &self,
-        store: &Store,
-        artifacts: &[Artifact],
-        over: &(dyn Fn() -> bool + Sync),
-    ) {
-        if self.inner.offline {
-            return;
-        }
-        let stopped = || over() || self.stopped();
-        // What there is of an error, the next who asks has too.
-        let _ = at_once(AHEAD, artifacts, |artifact| {
-            if stopped() {
-                return Err(());
-            }
-            if store.has_download(&artifact.sha256, artifact.size) {
-                return Ok(());
-            }
-            let fetched = self.fetch_unless(store, artifact, &stopped);
-            fetched.map(drop).map_err(drop)
-        });
     }
 
     fn fetch_unless(&self, store: &Store, artifact: &Artifact, stop: Stop<'_>) -> Result<PathBuf> {
