@@ -3,8 +3,10 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+use crate::slots::{Slot, Slots};
 
 /// So many that nobody uses are kept at most; more are given back to the system.
 const WAITING: usize = 16;
@@ -14,69 +16,45 @@ const WAITING: usize = 16;
 pub(crate) struct Pools {
     /// For the bytes of the tar. There are only so many: who wants one more waits.
     pub(crate) plain: Arc<Buffers>,
-    /// For what is packed. Each belongs to a chunk, or to one of the frames that a part has under way.
+    /// For what is packed. Each belongs to a chunk, or to one of the frames that are under way.
     pub(crate) packed: Arc<Buffers>,
 }
 
 impl Pools {
-    /// For so many threads that compress, and parts that are in work at once: of each a chunk is being filled,
-    /// and one hashed.
-    pub(crate) fn new(threads: usize, parts: usize) -> Self {
+    /// For so many chunks at once.
+    pub(crate) fn new(chunks: usize) -> Self {
+        let limited = Buffers {
+            slots: Some(Slots::new(chunks)),
+            ..Buffers::default()
+        };
         Self {
-            plain: Arc::new(Buffers::limited(threads + 2 * parts)),
-            packed: Arc::new(Buffers::limited(usize::MAX)),
+            plain: Arc::new(limited),
+            packed: Arc::default(),
         }
     }
 }
 
 /// Those that nobody uses just now.
-#[derive(Debug)]
-pub(crate) struct Buffers {
-    state: Mutex<State>,
-    returned: Condvar,
-    limit: usize,
-}
-
 #[derive(Debug, Default)]
-struct State {
-    waiting: Vec<Vec<u8>>,
-    in_use: usize,
+pub(crate) struct Buffers {
+    waiting: Mutex<Vec<Vec<u8>>>,
+    slots: Option<Arc<Slots>>,
 }
 
 impl Buffers {
-    fn limited(limit: usize) -> Self {
-        Self {
-            state: Mutex::default(),
-            returned: Condvar::new(),
-            limit,
-        }
-    }
-
     /// An empty buffer, which comes back when it is dropped. Waits while as many as may be are in use: so
     /// who takes one must not hold another that nobody else will return.
     pub(crate) fn take(home: &Arc<Self>) -> Buffer {
-        let mut state = home
-            .returned
-            .wait_while(home.state(), |state| state.in_use >= home.limit)
-            .unwrap_or_else(PoisonError::into_inner);
-        state.in_use += 1;
-        let bytes = state.waiting.pop().unwrap_or_default();
-        let home = Some(home.clone());
-        Buffer { bytes, home }
-    }
-
-    fn give_back(&self, mut bytes: Vec<u8>) {
-        bytes.clear();
-        let mut state = self.state();
-        state.in_use -= 1;
-        if bytes.capacity() > 0 && state.waiting.len() < WAITING {
-            state.waiting.push(bytes);
+        let slot = home.slots.as_ref().map(Slots::take);
+        Buffer {
+            bytes: home.waiting().pop().unwrap_or_default(),
+            home: Some(home.clone()),
+            _slot: slot,
         }
-        self.returned.notify_one();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn waiting(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -86,6 +64,7 @@ pub(crate) struct Buffer {
     bytes: Vec<u8>,
     /// Nobody's, where it was not taken.
     home: Option<Arc<Buffers>>,
+    _slot: Option<Slot>,
 }
 
 impl Buffer {
@@ -111,8 +90,12 @@ impl DerefMut for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if let Some(home) = &self.home {
-            home.give_back(std::mem::take(&mut self.bytes));
+        let Some(home) = &self.home else { return };
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        let mut waiting = home.waiting();
+        if bytes.capacity() > 0 && waiting.len() < WAITING {
+            waiting.push(bytes);
         }
     }
 }
@@ -125,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_next_waits_for_one_to_return() {
-        let home = Arc::new(Buffers::limited(2));
+        let home = Pools::new(2).plain;
         let (mut first, second) = (Buffers::take(&home), Buffers::take(&home));
         first.extend_from_slice(b"first");
         let memory = first.as_ptr() as usize;
@@ -140,6 +123,8 @@ mod tests {
             assert_eq!(third.as_ptr() as usize, memory);
         });
         drop(second);
-        assert_eq!(home.state().in_use, 0);
+        // The second never had memory to be kept; both are free to be taken again.
+        assert_eq!(home.waiting().len(), 1);
+        let _both = (Buffers::take(&home), Buffers::take(&home));
     }
 }

@@ -58,6 +58,8 @@ impl Context {
             .map_err(|error| Error::Worker(format!("starting the thread pool: {error}")))?;
         let threads = pool.current_num_threads();
         let parts = threads.min(8);
+        // Of each part one is being filled and one hashed, or one written and one about to be.
+        let chunks = threads + 2 * parts;
         let progress = fetcher.progress().clone();
         let compression = Compression::default();
         Ok(Self {
@@ -68,10 +70,10 @@ impl Context {
             below: Arc::default(),
             caches: Arc::default(),
             pool: Arc::new(pool),
-            slots: Arc::new(Slots::new(parts)),
-            frames: Arc::new(Slots::new(threads + 2 * parts)),
+            slots: Slots::new(parts),
+            frames: Slots::new(chunks),
             room: Room::default(),
-            buffers: Pools::new(threads, parts),
+            buffers: Pools::new(chunks),
             shared: Shared::default(),
         })
     }

@@ -178,7 +178,7 @@ mod tests {
 
     fn chunks(work: impl FnOnce(&mut Cutter)) -> Vec<Chunk> {
         let (out, chunks) = std::sync::mpsc::sync_channel(1024);
-        let mut cutter = Cutter::new(Pools::new(1024, 1), out);
+        let mut cutter = Cutter::new(Pools::new(1024), out);
         work(&mut cutter);
         cutter.finish().unwrap();
         chunks.into_iter().collect()

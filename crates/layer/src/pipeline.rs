@@ -222,13 +222,13 @@ impl DeflatedSink for Counting<'_> {
 
 /// A frame that the pool is at, and its place among those that there may be at once. Places are taken in the
 /// order of frames, so the one that a writer waits for has its own.
-type Frame<'s> = (Receiver<Result<Buffer>>, Slot<'s>);
+type Frame = (Receiver<Result<Buffer>>, Slot);
 
 /// Gives chunks to the pool and hashes them, in order. Ends early where the writer does.
-fn hash_and_compress<'s>(
-    cx: &'s Context,
+fn hash_and_compress(
+    cx: &Context,
     chunks: Receiver<Chunk>,
-    out: SyncSender<Frame<'s>>,
+    out: SyncSender<Frame>,
     known: Option<Tar>,
     advance: &dyn Fn(u64),
 ) -> Tar {
@@ -279,7 +279,7 @@ struct BlobOut {
     size: u64,
 }
 
-fn write_frames(cx: &Context, frames: Receiver<Frame<'_>>) -> Result<BlobOut> {
+fn write_frames(cx: &Context, frames: Receiver<Frame>) -> Result<BlobOut> {
     let mut blob = BlobOut {
         file: cx.store.blob_writer()?,
         hash: sha2::Sha256::new(),

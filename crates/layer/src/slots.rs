@@ -1,7 +1,7 @@
-//! How many parts are in work at once, and frames: counting semaphores that all layers of a build share, so
-//! that memory is bounded however many layers run.
+//! How many parts are in work at once, and chunks and frames of them: counting semaphores that all layers of a
+//! build share, so that memory is bounded however many layers run.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 #[derive(Debug)]
 pub(crate) struct Slots {
@@ -10,36 +10,32 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    pub(crate) fn new(slots: usize) -> Self {
-        Self {
+    pub(crate) fn new(slots: usize) -> Arc<Self> {
+        Arc::new(Self {
             free: Mutex::new(slots.max(1)),
             freed: Condvar::new(),
-        }
+        })
     }
 
     /// Waits for a slot and holds it.
-    pub(crate) fn take(&self) -> Slot<'_> {
+    pub(crate) fn take(self: &Arc<Self>) -> Slot {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let mut free = self
             .freed
             .wait_while(free, |free| *free == 0)
             .unwrap_or_else(PoisonError::into_inner);
         *free -= 1;
-        Slot { slots: self }
+        Slot(self.clone())
     }
 }
 
-pub(crate) struct Slot<'s> {
-    slots: &'s Slots,
-}
+/// One of [`Slots`], until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Slot(Arc<Slots>);
 
-impl Drop for Slot<'_> {
+impl Drop for Slot {
     fn drop(&mut self) {
-        *self
-            .slots
-            .free
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) += 1;
-        self.slots.freed.notify_one();
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.freed.notify_one();
     }
 }
