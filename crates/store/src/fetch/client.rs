@@ -9,17 +9,18 @@ use ureq::{
     config::RedirectAuthHeaders,
     http::{Method, Response, header},
     tls::{RootCerts, TlsConfig},
+    unversioned::{resolver::DefaultResolver, transport::DefaultConnector},
 };
 use url::Url;
 
-use super::attempt::Failure;
+use super::{attempt::Failure, names::Names};
 
 /// An HTTP client. Clones share connections.
 #[derive(Debug, Clone)]
 pub(super) struct Client(Agent);
 
 /// An HTTP agent as all of ours are: the system's trust and proxies, time limits for connecting and
-/// for each read and write, and any status as an answer. Whoever speaks another protocol over HTTP
+/// for each read and write, any status as an answer, and a memory for addresses. Whoever speaks another protocol over HTTP
 /// than fetching (a registry's) starts from it.
 pub fn agent() -> Agent {
     let stalled = Some(Duration::from_secs(60));
@@ -38,7 +39,11 @@ pub fn agent() -> Agent {
         .timeout_per_write(stalled)
         .max_idle_connections_per_host(8)
         .build();
-    config.new_agent()
+    Agent::with_parts(
+        config,
+        DefaultConnector::new(),
+        Names::<DefaultResolver>::default(),
+    )
 }
 
 impl Client {

@@ -8,6 +8,7 @@ mod client;
 mod fresh;
 mod html;
 mod index;
+mod names;
 mod partial;
 mod read;
 mod seen;
@@ -40,7 +41,7 @@ use partial::Partial;
 /// Tells a download whether it should end.
 type Stop<'s> = &'s (dyn Fn() -> bool + Sync);
 
-/// How many artifacts are fetched at a time.
+/// How many artifacts [`Fetcher::fetch_all`] fetches at a time.
 const AT_ONCE: usize = 8;
 
 /// How artifacts come into the store. Cheap to clone; clones share connections and index pages.
@@ -179,13 +180,26 @@ impl Fetcher {
         self.fetch_unless(store, artifact, &|| self.stopped())
     }
 
-    /// Brings those of `artifacts` that are not in the store into it, several at a time, biggest
+    /// Brings those of `artifacts` that are not in the store into it, eight at a time, biggest
     /// first. Those that are there are not looked into: [`Fetcher::fetch`] verifies them.
     ///
     /// # Errors
     /// The first error that [`Fetcher::fetch`] gives; the other downloads are stopped then.
     /// [`Error::Space`] when the disk has no room for all of them.
     pub fn fetch_all(&self, store: &Store, artifacts: &[Artifact]) -> Result<()> {
+        self.fetch_all_by(AT_ONCE, store, artifacts)
+    }
+
+    /// The same by as many `connections`.
+    ///
+    /// # Errors
+    /// As [`Fetcher::fetch_all`].
+    pub fn fetch_all_by(
+        &self,
+        connections: usize,
+        store: &Store,
+        artifacts: &[Artifact],
+    ) -> Result<()> {
         let mut missing: Vec<&Artifact> = artifacts
             .iter()
             .filter(|artifact| {
@@ -220,7 +234,7 @@ impl Fetcher {
         let stopped = || stop.load(Ordering::Relaxed) || self.stopped();
         let failed = Mutex::new(None);
         std::thread::scope(|scope| {
-            for _ in 0..missing.len().min(AT_ONCE) {
+            for _ in 0..missing.len().min(connections.max(1)) {
                 scope.spawn(|| {
                     while let Some(artifact) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
                         if stopped() {
@@ -259,6 +273,11 @@ impl Fetcher {
             let _held = store.download_lock(&artifact.sha256)?;
             // Somebody else may have fetched it while we waited.
             if !verify(store, &path, artifact)? {
+                if stop() {
+                    return Err(Error::Stopped {
+                        artifact: artifact.to_string(),
+                    });
+                }
                 self.download(store, artifact, stop)?;
                 seen::note(store, &artifact.sha256, &path);
             }
