@@ -34,5 +34,6 @@ pub fn debs<'l>(
     });
     let packages: Vec<Package> = packages.collect();
     let artifacts = debs.into_iter().map(lock::Deb::artifact);
-    Some(plan.fetching(artifacts).holding(packages).stage())
+    // Not where the store has the system.
+    Some(plan.perhaps_fetching(artifacts).holding(packages).stage())
 }

@@ -22,6 +22,6 @@ pub(crate) fn sdists(lock: &Lock, layer: LayerName) -> impl Iterator<Item = Resu
         let plan = Plan::new(&sdist.name, key, u64::MAX, move |cx| {
             wheel(cx, lock, sdist).map(|_| layer::Tree::new())
         });
-        Ok(plan.fetching(sdist.artifact()))
+        Ok(plan.perhaps_fetching(sdist.artifact()))
     })
 }

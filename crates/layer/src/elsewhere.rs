@@ -17,7 +17,8 @@ use store::{Key, Progress, ProgressTask, Store, TakeBlob, TaskKind, at_once};
 
 use crate::{
     BoxError, Context, Error, Part, PartOrigin, Rank, Result, index,
-    parts::{self, Keys, part_name},
+    parts::{self, part_name},
+    plan::Keys,
 };
 
 /// How many parts are asked for, or brought in, at once.

@@ -21,11 +21,14 @@ mod index;
 mod parts;
 mod path;
 mod pipeline;
+mod plan;
 mod room;
 mod shared;
 mod slots;
+mod split;
 mod tar_form;
 mod tree;
+mod work;
 
 pub use blob::{ConfigPatch, HealthCheck, LayerBlob, Package, Part, PartOrigin, Rank};
 pub use codec::Compression;
@@ -34,8 +37,10 @@ pub use context::Context;
 pub use elsewhere::{Elsewhere, PartCache, bring};
 pub use error::{Error, Result};
 pub use index::{FileKind, FileRecord, packed_index, read_index};
-pub use parts::{PART_LIMIT, Plan, build_parts};
+pub use parts::build_parts;
 pub use path::{EntryPath, PathError};
+pub use plan::Plan;
+pub use split::PART_LIMIT;
 pub use tar_form::MTIME;
 pub use tree::{Entry, Kind, Tree};
 

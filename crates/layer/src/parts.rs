@@ -1,161 +1,25 @@
-//! From plans to parts: reuse by recipe key, the order of work, and splitting at the size limit.
+//! From plans to parts: what the store has is reused by recipe key, the rest is built.
 
-use std::{
-    cmp::Reverse,
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread,
-};
+use std::sync::Arc;
 
-use lock::Artifact;
-use store::{Key, KeyBuilder, ProgressTask, TaskKind};
+use store::{Key, ProgressTask, TaskKind};
 
 use crate::{
-    Context, Entry, Error, Package, Part, PartOrigin, Rank, Result, Tree,
+    Context, Error, Package, Part, PartOrigin, Result,
     elsewhere::{self, Wanted},
     index,
     pipeline::{Tar, write_part},
-    tar_form::{estimate, link_target},
+    plan::{Keys, Plan},
+    split::split,
+    tar_form::estimate,
+    work::{self, Job},
 };
-
-/// A part holds at most about this many bytes of tar, where it can be split at all: a single file
-/// is never cut.
-pub const PART_LIMIT: u64 = 600_000_000;
-
-/// Version of everything here that shapes a part's bytes: tar form, cuts, splitting. Change it
-/// whenever one of them changes.
-const FORMAT: &str = "strata part 2";
 
 /// The store's kind for part records.
 pub(crate) const KIND: &str = "part";
 
 /// The store's kind for records of tars, whatever they are compressed with.
 const TARS: &str = "tars";
-
-/// How one part is made, or several where a tree is over the limit.
-pub struct Plan<'p> {
-    name: String,
-    recipe: Key,
-    weight: u64,
-    artifacts: Vec<Artifact>,
-    rank: Rank,
-    packages: Arc<[Package]>,
-    make: Make<'p>,
-}
-
-type Make<'p> = Box<dyn FnOnce(&Context) -> Result<Tree> + Send + 'p>;
-
-impl<'p> Plan<'p> {
-    /// A plan. `recipe` covers everything that the tree depends on; compression and this crate's
-    /// own format are added to it. `weight` is about how many bytes it is, to start the largest
-    /// first. `make` is called only when the store does not have the parts.
-    pub fn new(
-        name: impl Into<String>,
-        recipe: Key,
-        weight: u64,
-        make: impl FnOnce(&Context) -> Result<Tree> + Send + 'p,
-    ) -> Self {
-        Self {
-            name: name.into(),
-            recipe,
-            weight,
-            artifacts: Vec::new(),
-            rank: Rank::default(),
-            packages: Arc::default(),
-            make: Box::new(make),
-        }
-    }
-
-    /// The artifacts that `make` fetches, for the check of the disk's room before it starts.
-    #[must_use]
-    pub fn fetching(mut self, artifacts: impl IntoIterator<Item = Artifact>) -> Self {
-        self.artifacts = artifacts.into_iter().collect();
-        self
-    }
-
-    /// What is inside its parts: for annotations of the image, and not part of the recipe.
-    #[must_use]
-    pub fn holding(mut self, packages: impl IntoIterator<Item = Package>) -> Self {
-        let mut packages: Vec<Package> = packages.into_iter().collect();
-        packages.sort();
-        self.packages = packages.into();
-        self
-    }
-
-    /// Its parts are a stage of one growing system: a later stage may change files of an earlier.
-    #[must_use]
-    pub fn stage(mut self) -> Self {
-        self.rank = Rank::Stage;
-        self
-    }
-}
-
-impl Plan<'_> {
-    /// The name of its part.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// About how many bytes it is.
-    pub fn weight(&self) -> u64 {
-        self.weight
-    }
-
-    /// The artifacts that it fetches.
-    pub fn artifacts(&self) -> &[Artifact] {
-        &self.artifacts
-    }
-
-    /// Whether its parts are a stage of one growing system: see [`Plan::stage`].
-    pub fn is_stage(&self) -> bool {
-        self.rank == Rank::Stage
-    }
-
-    /// What is inside its parts, sorted.
-    pub fn packages(&self) -> &[Package] {
-        &self.packages
-    }
-
-    /// The parts that the store has of it.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub fn known(&self, cx: &Context) -> Result<Option<Vec<Part>>> {
-        lookup(cx, &self.keys(cx), &self.packages)
-    }
-
-    /// The key of its tars, whatever they are compressed with: the recipe and this crate's format.
-    pub fn tars(&self) -> Key {
-        let mut key = KeyBuilder::new(FORMAT);
-        key.key("recipe", &self.recipe);
-        key.field("name", &self.name);
-        key.number("limit", PART_LIMIT);
-        key.finish()
-    }
-
-    /// The key of its parts: the recipe, this crate's format, the compression.
-    pub fn key(&self, cx: &Context) -> Key {
-        self.keys(cx).parts
-    }
-
-    fn keys(&self, cx: &Context) -> Keys {
-        let tars = self.tars();
-        let mut key = KeyBuilder::new(FORMAT);
-        key.key("tars", &tars);
-        cx.compression.add_to(&mut key);
-        let parts = key.finish();
-        Keys { tars, parts }
-    }
-}
-
-/// What a plan's results stand under.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Keys {
-    /// Its tars: the recipe and this crate's format.
-    pub(crate) tars: Key,
-    /// Its parts: the tars and how they are compressed.
-    pub(crate) parts: Key,
-}
 
 /// The name of one of a plan's parts.
 pub(crate) fn part_name(plan: &str, at: usize, several: usize) -> String {
@@ -165,17 +29,8 @@ pub(crate) fn part_name(plan: &str, at: usize, several: usize) -> String {
     }
 }
 
-impl fmt::Debug for Plan<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plan")
-            .field("name", &self.name)
-            .field("recipe", &self.recipe)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Builds the parts of all plans, several at once, the largest first; gives them back in the
-/// order of the plans. A plan whose parts lie in the image below ([`Context::standing_on`]) gives none.
+/// Builds the parts of all plans, several at once, the largest first of those whose downloads are there;
+/// gives them back in the order of the plans. A plan whose parts lie in the image below ([`Context::standing_on`]) gives none.
 ///
 /// # Errors
 /// The first error of any plan. The context is stopped then: the others are not started, downloads end.
@@ -202,7 +57,7 @@ pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
         rank: plan.rank,
     });
     let cached = elsewhere::ask(cx, &wanted.collect::<Vec<_>>());
-    let mut queue = Vec::new();
+    let mut jobs = Vec::new();
     for ((at, plan, keys), cached) in lacking.into_iter().zip(cached) {
         if let Some(mut parts) = cached {
             for part in &mut parts {
@@ -211,57 +66,29 @@ pub fn build_parts(cx: &Context, plans: Vec<Plan<'_>>) -> Result<Vec<Part>> {
             found[at] = Some(parts);
         } else {
             let promised = cx.room.promise(&cx.store, &plan.artifacts)?;
-            queue.push((at, plan, keys, promised));
-        }
-    }
-    // Taken from the end: the heaviest last; equal ones in the order of the plans.
-    queue.sort_by_key(|(at, plan, ..)| (plan.weight, Reverse(*at)));
-    let threads = queue.len().min(cx.threads().min(8));
-    let queue = Mutex::new(queue);
-    let done = Mutex::new(found);
-    let failed = Mutex::new(None);
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let Some((at, plan, keys, promised)) = taken(&queue).pop() else {
-                        return;
-                    };
-                    let what = plan.name.clone();
-                    let result = build_plan(cx, plan, keys);
-                    drop(promised);
-                    match result {
-                        Ok(parts) => taken(&done)[at] = Some(parts),
-                        Err(error) => {
-                            let mut failed = taken(&failed);
-                            if cx.stop() {
-                                *failed = Some(error.if_full(cx.store.root()));
-                            } else {
-                                // Whatever it is, it may only follow from the first.
-                                failed.get_or_insert(Error::GivenUp { what });
-                            }
-                        }
-                    }
-                }
+            jobs.push(Job {
+                at,
+                plan,
+                keys,
+                promised,
             });
         }
-    });
-    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
     }
-    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let parts: Option<Vec<Vec<Part>>> = done.into_iter().collect();
+    for (at, parts) in work::work(cx, jobs)? {
+        found[at] = Some(parts);
+    }
+    let parts: Option<Vec<Vec<Part>>> = found.into_iter().collect();
     parts
         .map(|parts| parts.into_iter().flatten().collect())
         .ok_or_else(|| Error::Worker("building a layer's parts".to_owned()))
 }
 
-fn taken<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// The parts that the store has under a key, if all of them are whole.
-fn lookup(cx: &Context, keys: &Keys, packages: &Arc<[Package]>) -> Result<Option<Vec<Part>>> {
+pub(crate) fn lookup(
+    cx: &Context,
+    keys: &Keys,
+    packages: &Arc<[Package]>,
+) -> Result<Option<Vec<Part>>> {
     let Some(mut parts) = cx.store.result::<Vec<Part>>(KIND, &keys.parts)? else {
         return Ok(None);
     };
@@ -279,7 +106,8 @@ fn lookup(cx: &Context, keys: &Keys, packages: &Arc<[Package]>) -> Result<Option
     Ok(Some(parts))
 }
 
-fn build_plan(cx: &Context, plan: Plan<'_>, keys: Keys) -> Result<Vec<Part>> {
+/// Makes a plan's parts, unless the store has got them meanwhile.
+pub(crate) fn build_plan(cx: &Context, plan: Plan<'_>, keys: Keys) -> Result<Vec<Part>> {
     let given_up = || Error::GivenUp {
         what: plan.name.clone(),
     };
@@ -372,61 +200,4 @@ fn compare(cx: &Context, key: &Key, parts: &[Part]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Splits a tree into runs of entries, none over the limit where a run has more than one file.
-/// Every run begins with the folders that its first entry lies in, so that each part stands on its
-/// own, and no run is cut between a file and a hard link to it.
-fn split(tree: Tree) -> Result<Vec<Vec<Entry>>> {
-    let total: u64 = tree.iter().map(estimate).sum();
-    if total <= PART_LIMIT {
-        return Ok(vec![tree.into_iter().collect()]);
-    }
-    // Hard links go where their file goes: a run is cut only before an entry that is neither.
-    let linked: std::collections::BTreeSet<_> =
-        tree.iter().filter_map(link_target).cloned().collect();
-    let mut folders: Vec<Entry> = Vec::new();
-    let mut runs: Vec<Tree> = vec![Tree::new()];
-    let mut filled = 0;
-    let mut with_links = Tree::new();
-    for entry in tree {
-        while folders
-            .last()
-            .is_some_and(|top| entry.path.below(&top.path).is_none())
-        {
-            folders.pop();
-        }
-        if link_target(&entry).is_some() || linked.contains(&entry.path) {
-            insert_with(&mut with_links, &folders, entry)?;
-            continue;
-        }
-        let size = estimate(&entry);
-        if filled > 0 && filled + size > PART_LIMIT {
-            runs.push(Tree::new());
-            filled = 0;
-        }
-        if let Some(run) = runs.last_mut() {
-            insert_with(run, &folders, entry.clone())?;
-        }
-        filled += size;
-        if matches!(entry.kind, crate::Kind::Dir) {
-            folders.push(entry);
-        }
-    }
-    if !with_links.is_empty() {
-        runs.push(with_links);
-    }
-    Ok(runs
-        .into_iter()
-        .map(|run| run.into_iter().collect())
-        .collect())
-}
-
-fn insert_with(run: &mut Tree, folders: &[Entry], entry: Entry) -> Result<()> {
-    for folder in folders {
-        if run.get(folder.path.as_bytes()).is_none() {
-            run.insert(folder.clone())?;
-        }
-    }
-    run.insert(entry)
 }

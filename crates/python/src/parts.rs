@@ -63,13 +63,13 @@ pub fn wheel_plans<'l>(
                     .number("requested", u64::from(wheel.requested));
             }
             let weight = wheels.iter().map(|wheel| wheel.size).sum();
-            let artifacts: Vec<_> = wheels
-                .iter()
-                .flat_map(|wheel| match source_of(lock, wheel) {
-                    None => vec![wheel.artifact()],
-                    Some(sdist) => inputs(lock, sdist),
-                })
-                .collect();
+            let (mut fetched, mut inputs) = (Vec::new(), Vec::new());
+            for wheel in &wheels {
+                match source_of(lock, wheel) {
+                    None => fetched.push(wheel.artifact()),
+                    Some(sdist) => inputs.extend(inputs_of(lock, sdist)),
+                }
+            }
             let packages: Vec<Package> = wheels.iter().map(package).collect();
             let part = name.clone();
             let plan = Plan::new(name, key.finish(), weight, move |cx| {
@@ -77,7 +77,12 @@ pub fn wheel_plans<'l>(
                 tree.insert(constraints::entry(&part, &wheels)?)?;
                 Ok(tree)
             });
-            plan.fetching(artifacts).holding(packages)
+            // A large wheel takes longer to come than the few small packages of an interpreter.
+            let plan =
+                plan.preparing(|cx| Interpreter::from_lock(cx, lock).map(drop).map_err(step));
+            plan.fetching(fetched)
+                .perhaps_fetching(inputs)
+                .holding(packages)
         });
     Ok(plans.collect())
 }
@@ -101,7 +106,7 @@ fn source_of<'l>(lock: &'l Lock, wheel: &LockedWheel) -> Option<&'l Sdist> {
 }
 
 /// What is fetched to build a wheel.
-fn inputs(lock: &Lock, sdist: &Sdist) -> Vec<Artifact> {
+fn inputs_of(lock: &Lock, sdist: &Sdist) -> Vec<Artifact> {
     let tools = sdist.requires.iter().filter_map(|id| lock.required(id));
     let tools = tools.map(|wheel| wheel.artifact());
     tools.chain(sdist.artifact()).collect()
@@ -114,8 +119,6 @@ fn make(
     from_source: FromSource,
 ) -> layer::Result<Tree> {
     let scheme = Scheme::from_lock(&lock.python).map_err(|e| layer::Error::step("[python]", e))?;
-    // First: it is made of a few small packages, and there long before large wheels are.
-    let interpreter = Interpreter::from_lock(cx, lock).map_err(step)?;
     let mut installs: Vec<(String, Install)> = Vec::with_capacity(wheels.len());
     for locked in wheels {
         let artifact = locked.artifact();
@@ -131,6 +134,7 @@ fn make(
         installs.push((locked.name.clone(), install));
     }
     resolve_shared(&mut installs).map_err(|e| layer::Error::step("wheels of one part", e))?;
+    let interpreter = Interpreter::from_lock(cx, lock).map_err(step)?;
     let mut tree = Tree::new();
     for ((name, install), locked) in installs.into_iter().zip(wheels) {
         let package: Arc<str> = name.as_str().into();
