@@ -58,8 +58,8 @@ impl Context {
             .map_err(|error| Error::Worker(format!("starting the thread pool: {error}")))?;
         let threads = pool.current_num_threads();
         let parts = threads.min(8);
-        // Of each part one is being filled and one hashed, or one written and one about to be.
-        let chunks = threads + 2 * parts;
+        // One is being filled for each part, and one compressed by each thread; frames are compressed or written.
+        let chunks = threads + parts;
         let progress = fetcher.progress().clone();
         let compression = Compression::default();
         Ok(Self {
