@@ -76,11 +76,11 @@ impl Room {
     }
 }
 
-impl Drop for Promise {
-    fn drop(&mut self) {
+impl Promise {
+    /// Its downloads are on the disk now: what is free there says so by itself.
+    pub(crate) fn fetched(&mut self) {
         let mut sums = self.room.sums();
-        sums.blobs -= self.blobs;
-        for artifact in &self.downloads {
+        for artifact in self.downloads.drain(..) {
             if let Some(count) = sums.counted.get_mut(&artifact.sha256) {
                 *count -= 1;
                 if *count == 0 {
@@ -89,5 +89,12 @@ impl Drop for Promise {
                 }
             }
         }
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        self.fetched();
+        self.room.sums().blobs -= self.blobs;
     }
 }

@@ -17,8 +17,8 @@ use crate::{
 /// For how many plans of a layer downloads come at a time. Large wheels are one to a plan, and a mirror may let
 /// each of them wait before its first byte.
 const FETCHED: usize = 4;
-/// By how many connections, for each of them.
-const CONNECTIONS: usize = 4;
+/// By how many connections, for each of them. All layers together have fewer than pip's likes open by default.
+const CONNECTIONS: usize = 2;
 
 /// A plan whose parts are to be built.
 pub(crate) struct Job<'p> {
@@ -30,13 +30,17 @@ pub(crate) struct Job<'p> {
     pub(crate) promised: Promise,
 }
 
+/// Jobs are taken from the end: the heaviest last; equal ones in the order of the plans.
+fn order(job: &Job<'_>) -> (u64, Reverse<usize>) {
+    (job.plan.weight, Reverse(job.at))
+}
+
 /// Builds the parts of all jobs, and gives them with the jobs' places, in no order.
 ///
 /// # Errors
 /// As [`crate::build_parts`].
 pub(crate) fn work(cx: &Context, mut jobs: Vec<Job<'_>>) -> Result<Vec<(usize, Vec<Part>)>> {
-    // Taken from the end: the heaviest last; equal ones in the order of the plans.
-    jobs.sort_by_key(|job| (job.plan.weight, Reverse(job.at)));
+    jobs.sort_by_key(order);
     let builders = jobs.len().min(cx.threads().min(8));
     let (ready, mut lacking): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| {
         let mut wanted = job.plan.beforehand().iter();
@@ -110,8 +114,9 @@ enum Next<'p> {
 impl<'p> Work<'_, 'p> {
     /// Fetches for one plan after the other.
     fn fetch(&self) {
+        let _alarm = Alarm(self);
         loop {
-            let (job, coming) = {
+            let (mut job, coming) = {
                 let mut queues = self.queues();
                 let Some(job) = queues.lacking.pop() else {
                     return;
@@ -119,24 +124,29 @@ impl<'p> Work<'_, 'p> {
                 queues.coming += 1;
                 (job, Coming(self))
             };
-            let (cx, artifacts) = (self.cx, job.plan.beforehand());
-            match cx.fetcher.fetch_all_by(CONNECTIONS, &cx.store, artifacts) {
-                Ok(()) => {
-                    let mut queues = self.queues();
-                    let weight = job.plan.weight;
-                    let place = queues
-                        .ready
-                        .partition_point(|one| one.plan.weight <= weight);
-                    queues.ready.insert(place, job);
-                }
-                Err(error) => self.fail(job.plan.name(), error.into()),
+            let (cx, what) = (self.cx, job.plan.name());
+            let failed = |error: store::Error| self.fail(what, error.into());
+            let artifacts = job.plan.beforehand();
+            let fetched = cx
+                .fetcher
+                .fetch_ahead(CONNECTIONS, &cx.store, artifacts, &failed);
+            if let Err(error) = fetched {
+                failed(error);
             }
+            // After a failure, building it says that it was given up.
+            job.promised.fetched();
+            let mut queues = self.queues();
+            let order = order(&job);
+            let place = queues.ready.partition_point(|one| self::order(one) < order);
+            queues.ready.insert(place, job);
+            drop(queues);
             drop(coming);
         }
     }
 
     /// Builds one plan after the other, as they become ready.
     fn build(&self) {
+        let _alarm = Alarm(self);
         while let Some(next) = self.next() {
             match next {
                 Next::Build(job) => {
@@ -202,6 +212,20 @@ impl Drop for Coming<'_, '_, '_> {
     fn drop(&mut self) {
         self.0.queues().coming -= 1;
         self.0.changed.notify_all();
+    }
+}
+
+/// Lets no thread wait for one that has panicked: the scope they run in tells of it at its end.
+struct Alarm<'w, 'c, 'p>(&'w Work<'c, 'p>);
+
+impl Drop for Alarm<'_, '_, '_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.cx.stop();
+            let left = std::mem::take(&mut self.0.queues().lacking);
+            drop(left);
+            self.0.changed.notify_all();
+        }
     }
 }
 

@@ -14,21 +14,12 @@ use layer::Compression;
 use sha2::Digest;
 use zip_reader::ZipFile;
 
+use super::built::Part;
+
 /// Bytes that are compressed at a time, as in a layer.
 const PIECE: usize = 4 << 20;
 /// Every so many pieces one is measured.
 const EVERY: usize = 4;
-
-/// A part of a built image.
-#[derive(Debug, serde::Deserialize)]
-pub struct Part {
-    /// The blob's path.
-    pub path: std::path::PathBuf,
-    /// The blob's size in bytes.
-    pub size: u64,
-    /// The tar's size in bytes.
-    pub diff_size: u64,
-}
 
 /// Bytes and the time that they took on one of several busy threads.
 #[derive(Debug, Default, Clone, Copy)]
@@ -176,14 +167,34 @@ pub struct Amounts {
     pub tars: u64,
     /// All blobs.
     pub blobs: u64,
+    /// Whether what lies deflated in wheels stays as it is.
+    pub gzip: bool,
+}
+
+impl Amounts {
+    /// Of a build's parts, when so many of their bytes lie deflated in wheels.
+    pub fn of(parts: &[Part], deflated: u64, gzip: bool) -> Self {
+        let tars = parts.iter().map(|part| part.diff_size).sum::<u64>();
+        Self {
+            inflated: deflated,
+            compressed: if gzip { tars - deflated } else { tars },
+            tars,
+            blobs: parts.iter().map(|part| part.size).sum(),
+            gzip,
+        }
+    }
 }
 
 impl Speeds {
     /// The least time, in seconds: all the processor's work spread evenly over its threads, or the disk,
     /// whichever takes longer.
-    pub fn floor(&self, gzip: bool, amounts: Amounts) -> f64 {
+    pub fn floor(&self, amounts: Amounts) -> f64 {
         let threads = std::thread::available_parallelism().map_or(1, usize::from) as f64;
-        let compressor = if gzip { self.deflate } else { self.zstd };
+        let compressor = if amounts.gzip {
+            self.deflate
+        } else {
+            self.zstd
+        };
         let work = self.inflate.seconds(amounts.inflated)
             + compressor.seconds(amounts.compressed)
             + self.sha256.seconds(amounts.tars + amounts.blobs);

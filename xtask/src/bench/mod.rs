@@ -3,6 +3,7 @@
 mod again;
 mod bed;
 mod buildah;
+mod built;
 mod command;
 mod debian;
 mod fetching;

@@ -3,13 +3,13 @@
 use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context, Result};
-use zip_reader::{Method, ZipFile};
 
 use super::{
     bed::{Bed, Kept},
+    built::{deflated, parts},
     command::{Run, measure},
     figures::{Figures, Row, Wanted, megabytes, seconds},
-    floor::{self, Amounts, Part},
+    floor::{self, Amounts},
     plot,
 };
 use crate::timings::Report;
@@ -47,28 +47,20 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
         .collect();
     let speeds = floor::measure(&zstd_parts, &wheels, &bed.path(""))?;
     let deflated = deflated(&wheels)?;
-    let sum = |parts: &[Part], size: fn(&Part) -> u64| parts.iter().map(size).sum::<u64>();
-    let tars = sum(&zstd_parts, |part| part.diff_size);
-    let amounts = |gzip: bool| Amounts {
-        inflated: deflated,
-        compressed: if gzip { tars - deflated } else { tars },
-        tars,
-        blobs: sum(if gzip { &gzip_parts } else { &zstd_parts }, |part| {
-            part.size
-        }),
-    };
+    let of_zstd = Amounts::of(&zstd_parts, deflated, false);
+    let of_gzip = Amounts::of(&gzip_parts, deflated, true);
     figures.note(speeds.shown());
     figures.note(format!(
         "{}: {} of tar in {} parts, {} of it deflated in wheels; {} as zstd -3, {} as gzip",
         bed.lock.edition,
-        megabytes(tars),
+        megabytes(of_zstd.tars),
         zstd_parts.len(),
         megabytes(deflated),
-        megabytes(amounts(false).blobs),
-        megabytes(amounts(true).blobs),
+        megabytes(of_zstd.blobs),
+        megabytes(of_gzip.blobs),
     ));
-    for (name, run, is_gzip) in [("zstd -3", zstd, false), ("gzip", gzip, true)] {
-        let least = speeds.floor(is_gzip, amounts(is_gzip));
+    for (name, run, amounts) in [("zstd -3", zstd, of_zstd), ("gzip", gzip, of_gzip)] {
+        let least = speeds.floor(amounts);
         figures.row(Row {
             what: format!("packing {}, {name}", bed.lock.edition),
             ours: seconds(run.seconds),
@@ -111,38 +103,4 @@ fn stages(bed: &Bed, title: &str) -> Result<plot::Stages> {
         title: format!("{title}: {:.1} s", report.seconds),
         tasks: report.tasks,
     })
-}
-
-/// Builds what is in the store already, and asks what it is.
-fn parts(mut command: Command) -> Result<Vec<Part>> {
-    #[derive(serde::Deserialize)]
-    struct Image {
-        layers: Vec<Layer>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Layer {
-        parts: Vec<Part>,
-    }
-    let output = command.arg("--json").output()?;
-    let image: Image = serde_json::from_slice(&output.stdout)
-        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
-    Ok(image
-        .layers
-        .into_iter()
-        .flat_map(|layer| layer.parts)
-        .collect())
-}
-
-/// Bytes that lie deflated in wheels.
-fn deflated(wheels: &[PathBuf]) -> Result<u64> {
-    let mut sum = 0;
-    for wheel in wheels {
-        let zip = ZipFile::open(wheel)?;
-        let deflated = zip
-            .entries()
-            .iter()
-            .filter(|entry| entry.method == Method::Deflated);
-        sum += deflated.map(|entry| entry.size).sum::<u64>();
-    }
-    Ok(sum)
 }

@@ -1,14 +1,16 @@
 //! All wheels of the edition as one layer, beside `uv pip install --target` of them with a warm cache.
 
-use std::{cell::RefCell, fs, os::unix::fs::symlink, process::Command};
+use std::{cell::RefCell, fs, os::unix::fs::symlink, path::PathBuf, process::Command};
 
 use anyhow::Result;
 use lock::LayerName;
 
 use super::{
     bed::{Bed, Kept, median},
+    built::{deflated, parts},
     command::{Run, measure, quietly, to_disk},
     figures::{Figures, Row, Wanted, seconds},
+    floor::{self, Amounts},
 };
 
 pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
@@ -78,6 +80,28 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
                 wanted,
             });
         }
+    }
+    // What the machine could do at best: whether any tool could.
+    let paths: Vec<PathBuf> = lock
+        .wheels
+        .iter()
+        .map(|wheel| bed.download(&wheel.sha256))
+        .collect();
+    let deflated = deflated(&paths)?;
+    let (gzip_parts, zstd_parts) = (parts(layer("gzip")?)?, parts(layer("zstd")?)?);
+    let speeds = floor::measure(&zstd_parts, &paths, &bed.path(""))?;
+    for (codec, parts, gzip) in [("gzip", &gzip_parts, true), ("zstd -3", &zstd_parts, false)] {
+        let least = speeds.floor(Amounts::of(parts, deflated, gzip));
+        figures.row(Row {
+            what: format!(
+                "{} wheels at this machine's floor, {codec}",
+                lock.wheels.len()
+            ),
+            ours: seconds(least),
+            against: format!("uv to a folder {}", seconds(in_memory[2].seconds)),
+            ratio: in_memory[2].seconds / least,
+            wanted: Wanted::Nothing,
+        });
     }
     fs::remove_dir_all(&target)?;
     fs::remove_dir_all(&cache)?;

@@ -9,7 +9,6 @@ use ureq::{
     config::RedirectAuthHeaders,
     http::{Method, Response, header},
     tls::{RootCerts, TlsConfig},
-    unversioned::{resolver::DefaultResolver, transport::DefaultConnector},
 };
 use url::Url;
 
@@ -39,11 +38,8 @@ pub fn agent() -> Agent {
         .timeout_per_write(stalled)
         .max_idle_connections_per_host(8)
         .build();
-    Agent::with_parts(
-        config,
-        DefaultConnector::new(),
-        Names::<DefaultResolver>::default(),
-    )
+    let names = Names::default();
+    Agent::with_parts(config, names.connector(), names)
 }
 
 impl Client {

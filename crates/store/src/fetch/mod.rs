@@ -177,7 +177,9 @@ impl Fetcher {
     /// - [`Error::Fetch`], [`Error::NoPythonIndex`]: no place has it.
     /// - [`Error::DiskFull`], [`Error::Io`]: the store cannot be written.
     pub fn fetch(&self, store: &Store, artifact: &Artifact) -> Result<PathBuf> {
-        self.fetch_unless(store, artifact, &|| self.stopped())
+        let slot = store.verified(&artifact.sha256);
+        let mut verified = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        self.bring(&mut verified, store, artifact, &|| self.stopped())
     }
 
     /// Brings those of `artifacts` that are not in the store into it, eight at a time, biggest
@@ -187,18 +189,44 @@ impl Fetcher {
     /// The first error that [`Fetcher::fetch`] gives; the other downloads are stopped then.
     /// [`Error::Space`] when the disk has no room for all of them.
     pub fn fetch_all(&self, store: &Store, artifacts: &[Artifact]) -> Result<()> {
-        self.fetch_all_by(AT_ONCE, store, artifacts)
+        let over = AtomicBool::new(false);
+        let failed = Mutex::new(None);
+        let stopped = || over.load(Ordering::Relaxed) || self.stopped();
+        self.fetch_several(AT_ONCE, store, artifacts, &stopped, &|error| {
+            let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+            // Those that stop because of the first come later.
+            failed.get_or_insert(error);
+            over.store(true, Ordering::Relaxed);
+        })?;
+        failed
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .map_or(Ok(()), Err)
     }
 
-    /// The same by as many `connections`.
+    /// The same by as many `connections`, for a build of which other threads may want the same artifacts:
+    /// `failed` hears of each failure before anybody else can try that artifact again, so that it can
+    /// [stop](Fetcher::stop) the fetcher. Of those that end by that it hears [`Error::Stopped`].
     ///
     /// # Errors
-    /// As [`Fetcher::fetch_all`].
-    pub fn fetch_all_by(
+    /// Those that are known before anything is fetched: [`Error::Offline`], [`Error::Space`].
+    pub fn fetch_ahead(
         &self,
         connections: usize,
         store: &Store,
         artifacts: &[Artifact],
+        failed: &(dyn Fn(Error) + Sync),
+    ) -> Result<()> {
+        self.fetch_several(connections, store, artifacts, &|| self.stopped(), failed)
+    }
+
+    fn fetch_several(
+        &self,
+        connections: usize,
+        store: &Store,
+        artifacts: &[Artifact],
+        stopped: Stop<'_>,
+        failed: &(dyn Fn(Error) + Sync),
     ) -> Result<()> {
         let mut missing: Vec<&Artifact> = artifacts
             .iter()
@@ -230,9 +258,6 @@ impl Fetcher {
         store.require_space(bytes, &format!("fetching {} artifacts", missing.len()))?;
 
         let next = AtomicUsize::new(0);
-        let stop = AtomicBool::new(false);
-        let stopped = || stop.load(Ordering::Relaxed) || self.stopped();
-        let failed = Mutex::new(None);
         std::thread::scope(|scope| {
             for _ in 0..missing.len().min(connections.max(1)) {
                 scope.spawn(|| {
@@ -240,25 +265,26 @@ impl Fetcher {
                         if stopped() {
                             return;
                         }
-                        if let Err(error) = self.fetch_unless(store, artifact, &stopped) {
-                            let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                            // Those that stop because of the first come later.
-                            failed.get_or_insert(error);
-                            stop.store(true, Ordering::Relaxed);
+                        let slot = store.verified(&artifact.sha256);
+                        let mut verified = slot.lock().unwrap_or_else(PoisonError::into_inner);
+                        if let Err(error) = self.bring(&mut verified, store, artifact, stopped) {
+                            failed(error);
                         }
                     }
                 });
             }
         });
-        failed
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-            .map_or(Ok(()), Err)
+        Ok(())
     }
 
-    fn fetch_unless(&self, store: &Store, artifact: &Artifact, stop: Stop<'_>) -> Result<PathBuf> {
-        let slot = store.verified(&artifact.sha256);
-        let mut verified = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    /// An artifact whose slot is held: `verified` says whether it was looked at before.
+    fn bring(
+        &self,
+        verified: &mut bool,
+        store: &Store,
+        artifact: &Artifact,
+        stop: Stop<'_>,
+    ) -> Result<PathBuf> {
         let path = store.download_path(&artifact.sha256);
         if *verified && is_file_of_size(&path, artifact.size) {
             return Ok(path);
