@@ -30,7 +30,8 @@ pub(crate) fn part_name(plan: &str, at: usize, several: usize) -> String {
 }
 
 /// Builds the parts of all plans, several at once, the largest first of those whose downloads are there;
-/// gives them back in the order of the plans. A plan whose parts lie in the image below ([`Context::standing_on`]) gives none.
+/// gives them back in the order of the plans. A plan whose parts lie in the image below
+/// ([`Context::standing_on`]) gives none.
 ///
 /// # Errors
 /// The first error of any plan. The context is stopped then: the others are not started, downloads end.

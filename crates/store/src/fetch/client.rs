@@ -19,8 +19,8 @@ use super::{attempt::Failure, names::Names};
 pub(super) struct Client(Agent);
 
 /// An HTTP agent as all of ours are: the system's trust and proxies, time limits for connecting and
-/// for each read and write, any status as an answer, and a memory for addresses. Whoever speaks another protocol over HTTP
-/// than fetching (a registry's) starts from it.
+/// for each read and write, any status as an answer, and a memory for addresses of hosts. Whoever speaks
+/// another protocol over HTTP than fetching (a registry's) starts from it.
 pub fn agent() -> Agent {
     let stalled = Some(Duration::from_secs(60));
     let tls = TlsConfig::builder()
