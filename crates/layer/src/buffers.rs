@@ -32,6 +32,14 @@ impl Pools {
             packed: Arc::default(),
         }
     }
+
+    /// Gives the memory of those that nobody uses back to the system.
+    pub(crate) fn release(&self) {
+        for buffers in [&self.plain, &self.packed] {
+            let waiting = std::mem::take(&mut *buffers.waiting());
+            drop(waiting);
+        }
+    }
 }
 
 /// Those that nobody uses just now.
@@ -105,6 +113,20 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn what_nobody_uses_is_given_back() {
+        let pools = Pools::new(2);
+        let mut used = Buffers::take(&pools.plain);
+        for buffers in [&pools.plain, &pools.packed] {
+            Buffers::take(buffers).extend_from_slice(b"memory");
+            assert_eq!(buffers.waiting().len(), 1);
+        }
+        used.extend_from_slice(b"kept");
+        pools.release();
+        assert!(pools.plain.waiting().is_empty() && pools.packed.waiting().is_empty());
+        assert_eq!(used.as_slice(), b"kept");
+    }
 
     #[test]
     fn the_next_waits_for_one_to_return() {

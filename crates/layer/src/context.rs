@@ -159,8 +159,9 @@ impl Context {
         }
     }
 
-    /// Lets go of what is kept by [`Context::shared`]: all layers are made.
+    /// Lets go of what is kept by [`Context::shared`], and of buffers: all layers are made.
     pub fn release_shared(&self) {
         self.shared.clear();
+        self.buffers.release();
     }
 }
