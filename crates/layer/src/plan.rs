@@ -127,7 +127,7 @@ impl Plan<'_> {
     /// The parts that the store has of it.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Error::Store`].
     pub fn known(&self, cx: &Context) -> Result<Option<Vec<Part>>> {
         lookup(cx, &self.keys(cx), &self.packages)
     }
