@@ -60,7 +60,7 @@ pub fn assemble_disputed(cx: &Context, meta: Meta, layers: &[Box<dyn Layer>]) ->
             .map(|thread| thread.join().ok().flatten())
             .collect()
     });
-    cx.release_shared();
+    cx.release();
     if let Some((_, error)) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
     }

@@ -57,7 +57,7 @@ impl Context {
             .build()
             .map_err(|error| Error::Worker(format!("starting the thread pool: {error}")))?;
         let threads = pool.current_num_threads();
-        let parts = threads.min(8);
+        let parts = at_once(threads);
         // One is being filled for each part, and one compressed by each thread; frames are compressed or written.
         let chunks = threads + parts;
         let progress = fetcher.progress().clone();
@@ -137,6 +137,11 @@ impl Context {
         self.pool.current_num_threads()
     }
 
+    /// How many parts of a layer are made at a time.
+    pub(crate) fn parts_at_once(&self) -> usize {
+        at_once(self.threads())
+    }
+
     /// Runs `work` inside the context's thread pool, so that rayon's parallel iterators use it.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)
@@ -159,9 +164,14 @@ impl Context {
         }
     }
 
-    /// Lets go of what is kept by [`Context::shared`], and of buffers: all layers are made.
-    pub fn release_shared(&self) {
+    /// Lets go of what layers share, values ([`Context::shared`]) and buffers: all layers are made.
+    pub fn release(&self) {
         self.shared.clear();
         self.buffers.release();
     }
+}
+
+/// How many parts are made at a time by so many threads.
+fn at_once(threads: usize) -> usize {
+    threads.min(8)
 }

@@ -17,7 +17,7 @@ use crate::{
 /// For how many plans of a layer downloads come at a time. Large wheels are one to a plan, and a mirror may let
 /// each of them wait before its first byte.
 const FETCHED: usize = 4;
-/// By how many connections, for each of them. All layers together have fewer than pip's likes open by default.
+/// By how many connections, for each of them; so all layers together have some forty.
 const CONNECTIONS: usize = 2;
 
 /// A plan whose parts are to be built.
@@ -41,7 +41,7 @@ fn order(job: &Job<'_>) -> (u64, Reverse<usize>) {
 /// As [`crate::build_parts`].
 pub(crate) fn work(cx: &Context, mut jobs: Vec<Job<'_>>) -> Result<Vec<(usize, Vec<Part>)>> {
     jobs.sort_by_key(order);
-    let builders = jobs.len().min(cx.threads().min(8));
+    let builders = jobs.len().min(cx.parts_at_once());
     let (ready, mut lacking): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| {
         let mut wanted = job.plan.beforehand().iter();
         wanted.all(|one| cx.store.has_download(&one.sha256, one.size))

@@ -19,7 +19,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -27,8 +27,8 @@ use std::{
 use lock::{Artifact, Origin};
 
 use crate::{
-    Error, Places, Progress, ProgressTask, Result, Silent, Store, TaskKind, Tried, error::io_at,
-    store::is_file_of_size,
+    Error, Places, Progress, ProgressTask, Result, Silent, Store, TaskKind, Tried, at_once,
+    error::io_at, store::is_file_of_size,
 };
 use attempt::Failure;
 use client::Client;
@@ -257,22 +257,16 @@ impl Fetcher {
         let bytes = missing.iter().map(to_come).fold(0, u64::saturating_add);
         store.require_space(bytes, &format!("fetching {} artifacts", missing.len()))?;
 
-        let next = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..missing.len().min(connections.max(1)) {
-                scope.spawn(|| {
-                    while let Some(artifact) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        if stopped() {
-                            return;
-                        }
-                        let slot = store.verified(&artifact.sha256);
-                        let mut verified = slot.lock().unwrap_or_else(PoisonError::into_inner);
-                        if let Err(error) = self.bring(&mut verified, store, artifact, stopped) {
-                            failed(error);
-                        }
-                    }
-                });
+        // What was told to `failed` is all that there is of it.
+        let _ = at_once(connections.max(1), &missing, |artifact| {
+            if stopped() {
+                return Err(());
             }
+            let slot = store.verified(&artifact.sha256);
+            let mut verified = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            self.bring(&mut verified, store, artifact, stopped)
+                .map(drop)
+                .map_err(failed)
         });
         Ok(())
     }

@@ -40,12 +40,12 @@ type Slot = Arc<Mutex<Option<Answer>>>;
 #[derive(Debug)]
 struct Answer {
     at: Instant,
-    what: Result<ResolvedSocketAddrs, Failure>,
+    what: Result<ResolvedSocketAddrs, NoAddress>,
 }
 
 /// What can be told again of an error.
 #[derive(Debug, Clone)]
-enum Failure {
+enum NoAddress {
     NotFound,
     Other(io::ErrorKind, String),
 }
@@ -94,8 +94,8 @@ impl<R: Resolver> Resolver for Names<R> {
             // It came while this one waited; to ask once more would take as long.
             Some(Answer { at, what }) if *at >= asked => {
                 return what.clone().map_err(|failure| match failure {
-                    Failure::NotFound => Error::HostNotFound,
-                    Failure::Other(kind, text) => io::Error::new(kind, text).into(),
+                    NoAddress::NotFound => Error::HostNotFound,
+                    NoAddress::Other(kind, text) => io::Error::new(kind, text).into(),
                 });
             }
             _ => {}
@@ -105,9 +105,9 @@ impl<R: Resolver> Resolver for Names<R> {
             at: Instant::now(),
             what: match &result {
                 Ok(addresses) => Ok(addresses.clone()),
-                Err(Error::HostNotFound) => Err(Failure::NotFound),
-                Err(Error::Io(error)) => Err(Failure::Other(error.kind(), error.to_string())),
-                Err(error) => Err(Failure::Other(io::ErrorKind::Other, error.to_string())),
+                Err(Error::HostNotFound) => Err(NoAddress::NotFound),
+                Err(Error::Io(error)) => Err(NoAddress::Other(error.kind(), error.to_string())),
+                Err(error) => Err(NoAddress::Other(io::ErrorKind::Other, error.to_string())),
             },
         });
         result
