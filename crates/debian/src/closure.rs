@@ -16,7 +16,7 @@ use crate::{
     claims::Claims,
     error::io as io_error,
     resolve::make_folders,
-    unpack::{Diversions, List, Rules, unpack_all},
+    unpack::{Diversions, List, Rules, Source, unpack_all},
 };
 
 /// The links of a merged `/usr`, as base-files has them.
@@ -88,7 +88,8 @@ pub(crate) fn unpack_fresh(
         }
     }
     claims.start_round(HashSet::from(MERGED.map(PathBuf::from)));
-    unpack_all(cx, packages, root, rules, claims)
+    let sources: Vec<Source<'_>> = packages.iter().map(|package| (*package).into()).collect();
+    unpack_all(cx, &sources, root, rules, claims)
 }
 
 /// Fetches and opens packages, several at once.

@@ -2,6 +2,7 @@
 //! configured by dpkg and the maintainer scripts inside the sandbox. Which packages a layer has is
 //! the layer crate's and the lock's business.
 
+mod ahead;
 mod ar;
 mod claims;
 mod clean;
@@ -10,6 +11,7 @@ mod configure;
 mod database;
 mod error;
 mod fixup;
+mod members;
 mod package;
 mod record;
 pub mod relation;

@@ -135,6 +135,13 @@ impl Package {
             .unwrap_or_default()
     }
 
+    /// Whether installing it runs a script of its own.
+    pub(crate) fn is_scripted(&self) -> bool {
+        ["preinst", "postinst"]
+            .iter()
+            .any(|name| self.members.contains_key(*name))
+    }
+
     /// The data archive, decompressed as it is read.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The order of work: essential packages first, then rounds in which no package has a Pre-Depends
-//! (Debian Policy, 7.2) on one that is not configured yet.
+//! (Debian Policy, 7.2) on one that is not configured yet. Those that have scripts to run come as early
+//! as they can, so that the bytes of the others can be read meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,24 +8,40 @@ use lock::Deb;
 
 /// The essential packages with all that they depend on, by their place in `debs`.
 pub(crate) fn essential(debs: &[&Deb]) -> Vec<usize> {
-    let places = places(debs);
+    let essential = (0..debs.len()).filter(|at| debs[*at].essential);
+    let all = with_dependencies(debs, &places(debs), essential, |_| true);
+    all.into_iter().collect()
+}
+
+/// Packages and all that they depend on and pre-depend on, as far as `counts` says yes.
+fn with_dependencies(
+    debs: &[&Deb],
+    places: &BTreeMap<&str, usize>,
+    packages: impl Iterator<Item = usize>,
+    counts: impl Fn(usize) -> bool,
+) -> BTreeSet<usize> {
     let mut wanted = BTreeSet::new();
-    let mut queue: Vec<usize> = (0..debs.len()).filter(|at| debs[*at].essential).collect();
+    let mut queue: Vec<usize> = packages.collect();
     while let Some(at) = queue.pop() {
-        if wanted.insert(at) {
+        if counts(at) && wanted.insert(at) {
             let all = debs[at].depends.iter().chain(&debs[at].pre_depends);
             queue.extend(all.filter_map(|name| places.get(name.as_str())));
         }
     }
-    wanted.into_iter().collect()
+    wanted
 }
 
 /// The rest, in rounds: the packages of each can be unpacked together and then configured together,
 /// once those of the rounds before are configured.
 ///
 /// What is not in `debs` at all counts as configured. Packages that pre-depend on each other in a
-/// circle cannot be told apart, and come in one round.
-pub(crate) fn rounds(debs: &[&Deb], configured: &[usize]) -> Vec<Vec<usize>> {
+/// circle cannot be told apart, and come in one round. Of what could come in one round the packages that
+/// have a script to run, by `scripted`, come before the others, with all that they depend on.
+pub(crate) fn rounds(
+    debs: &[&Deb],
+    configured: &[usize],
+    scripted: impl Fn(usize) -> bool,
+) -> Vec<Vec<usize>> {
     let places = places(debs);
     let mut left: BTreeSet<usize> = (0..debs.len()).collect();
     for at in configured {
@@ -63,8 +80,13 @@ pub(crate) fn rounds(debs: &[&Deb], configured: &[usize]) -> Vec<Vec<usize>> {
         for at in &round {
             left.remove(at);
         }
-        rounds.push(round.into_iter().collect());
+        let first = round.iter().copied().filter(|at| scripted(*at));
+        let first = with_dependencies(debs, &places, first, |at| round.contains(&at));
+        let rest = round.difference(&first).copied().collect();
+        rounds.push(Vec::from_iter(first));
+        rounds.push(rest);
     }
+    rounds.retain(|round| !round.is_empty());
     rounds
 }
 
@@ -111,13 +133,32 @@ mod tests {
         let debs: Vec<&Deb> = debs.iter().collect();
         let first = essential(&debs);
         assert_eq!(first, [5, 6]);
-        assert_eq!(rounds(&debs, &first), [vec![1, 3], vec![2], vec![0, 4]]);
+        assert_eq!(
+            rounds(&debs, &first, |_| false),
+            [vec![1, 3], vec![2], vec![0, 4]]
+        );
     }
 
     #[test]
     fn a_circle_ends() {
         let debs = [deb("a", false, &[], &["b"]), deb("b", false, &[], &["a"])];
         let debs: Vec<&Deb> = debs.iter().collect();
-        assert_eq!(rounds(&debs, &[]), [vec![0, 1]]);
+        assert_eq!(rounds(&debs, &[], |_| false), [vec![0, 1]]);
+    }
+    #[test]
+    fn scripts_come_first_with_what_they_need() {
+        let debs = [
+            deb("tool", false, &["lib", "data"], &[]),
+            deb("lib", false, &["sh"], &[]),
+            deb("data", false, &[], &[]),
+            deb("big", false, &["tool"], &[]),
+            deb("other", false, &[], &["tool"]),
+            deb("sh", true, &[], &[]),
+        ];
+        let debs: Vec<&Deb> = debs.iter().collect();
+        let all = |scripted: &[usize]| rounds(&debs, &[5], |at| scripted.contains(&at));
+        assert_eq!(all(&[0]), [vec![0, 1, 2], vec![3], vec![4]]);
+        assert_eq!(all(&[1, 4]), [vec![1], vec![0, 2, 3], vec![4]]);
+        assert_eq!(all(&[3]), [vec![0, 1, 2, 3], vec![4]]);
     }
 }

@@ -1,7 +1,7 @@
 //! Making one stage: a root with packages unpacked and configured, listed, and made ours to read.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     fs, io,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
@@ -13,7 +13,8 @@ use rayon::prelude::*;
 
 use crate::{
     Error, Package, Result,
-    claims::Claims,
+    ahead::{self, Ahead},
+    claims::{Claims, Loss},
     clean,
     closure::{open_all, unpack_fresh},
     configure::Configurator,
@@ -22,7 +23,7 @@ use crate::{
     fixup::{self, Fixup, Owned},
     record::{self, Is, Record},
     rounds, triggers,
-    unpack::{Diversions, List, Rules, unpack_all},
+    unpack::{Diversions, List, Rules, Source, unpack_all},
 };
 
 /// Packages that are configured before all others, one by one: the first writes `/etc/passwd`, and
@@ -39,6 +40,13 @@ pub struct Stage {
     pub root: PathBuf,
     /// The layer's packages.
     pub packages: Vec<layer::Package>,
+}
+
+/// Packages whose files are in the root, and which dpkg does not know yet.
+struct Unpacked<'p> {
+    packages: Vec<&'p Package>,
+    lists: Vec<List>,
+    losses: BTreeSet<Loss>,
 }
 
 /// A root being made.
@@ -66,42 +74,58 @@ impl Making<'_> {
         };
         let configured = match lower {
             Some(_) => Vec::new(),
-            None => self.essential(debs, &packages, &configurator, &mut claims)?,
+            None => rounds::essential(debs),
         };
-        configurator.without_services(self.root, || {
-            if lower.is_none() {
-                self.configure_essential(&packages, &configured, &configurator)?;
+        let rounds = rounds::rounds(debs, &configured, |at| packages[at].is_scripted());
+        let fresh = match lower {
+            Some(_) => None,
+            None => {
+                let essential: Vec<&Package> = configured.iter().map(|at| &packages[*at]).collect();
+                Some(self.essential(essential, &configurator, &mut claims)?)
             }
-            for round in rounds::rounds(debs, &configured) {
-                let round: Vec<&Package> = round.into_iter().map(|at| &packages[at]).collect();
-                self.round(&round, &configurator, &mut claims)?;
+        };
+        ahead::beside(self.cx, &packages, &rounds, |ahead| {
+            if let Some(fresh) = &fresh {
+                self.enter_essential(fresh, &configurator)?;
             }
-            configurator.check()
+            configurator.without_services(self.root, || {
+                if let Some(fresh) = &fresh {
+                    self.configure_essential(fresh, &configurator)?;
+                }
+                for round in &rounds {
+                    self.round(round, &packages, ahead, &configurator, &mut claims)?;
+                }
+                configurator.check()
+            })
         })?;
         self.finish(&configurator)
     }
 
     /// Unpacks the essential packages: before that no script can run.
-    fn essential(
+    fn essential<'p>(
         &self,
-        debs: &[&Deb],
-        packages: &[Package],
+        packages: Vec<&'p Package>,
         configurator: &Configurator,
         claims: &mut Claims,
-    ) -> Result<Vec<usize>> {
-        let essential = rounds::essential(debs);
-        let round: Vec<&Package> = essential.iter().map(|at| &packages[*at]).collect();
-        let database = Database::new(self.root);
-        database.create()?;
+    ) -> Result<Unpacked<'p>> {
+        Database::new(self.root).create()?;
         let diversions = Diversions::new();
         let rules = Rules {
             diversions: &diversions,
             conffiles_aside: true,
         };
-        let lists = unpack_fresh(self.cx, &round, self.root, rules, claims)?;
+        let lists = unpack_fresh(self.cx, &packages, self.root, rules, claims)?;
         let (fixups, losses) = claims.end_round(self.root)?;
         fixup::apply(configurator.sandbox(), &fixups, "")?;
-        let mut first = round.clone();
+        Ok(Unpacked {
+            packages,
+            lists,
+            losses,
+        })
+    }
+
+    fn enter_essential(&self, unpacked: &Unpacked<'_>, configurator: &Configurator) -> Result<()> {
+        let mut first = unpacked.packages.clone();
         first.sort_by_key(|package| {
             FIRST
                 .iter()
@@ -111,18 +135,16 @@ impl Making<'_> {
         for package in &first {
             configurator.preinst(package)?;
         }
-        self.enter(&round, &lists, &losses)?;
-        Ok(essential)
+        self.enter(unpacked)
     }
 
     fn configure_essential(
         &self,
-        packages: &[Package],
-        essential: &[usize],
+        unpacked: &Unpacked<'_>,
         configurator: &Configurator,
     ) -> Result<()> {
         for name in FIRST {
-            if essential.iter().any(|at| packages[*at].name == name) {
+            if unpacked.packages.iter().any(|package| package.name == name) {
                 configurator.configure(&[name])?;
             }
         }
@@ -132,13 +154,23 @@ impl Making<'_> {
     /// Unpacks and configures packages together.
     fn round(
         &self,
-        round: &[&Package],
+        round: &[usize],
+        packages: &[Package],
+        ahead: &mut Ahead<'_>,
         configurator: &Configurator,
         claims: &mut Claims,
     ) -> Result<()> {
-        for package in round {
+        let together: Vec<&Package> = round.iter().map(|at| &packages[*at]).collect();
+        for package in &together {
             configurator.preinst(package)?;
         }
+        let sources = together.iter().zip(ahead.take(round)?);
+        let sources: Vec<Source<'_>> = sources
+            .map(|(package, extracted)| Source {
+                package,
+                extracted: Some(extracted),
+            })
+            .collect();
         let database = Database::new(self.root);
         let diversions = database.diversions()?;
         let rules = Rules {
@@ -146,27 +178,31 @@ impl Making<'_> {
             conffiles_aside: true,
         };
         claims.start_round(folders(self.root));
-        let lists = unpack_all(self.cx, round, self.root, rules, claims)?;
+        let lists = unpack_all(self.cx, &sources, self.root, rules, claims)?;
         let (fixups, losses) = claims.end_round(self.root)?;
         fixup::apply(
             configurator.sandbox(),
             &fixups,
             &database.overrides(&lists)?,
         )?;
-        self.enter(round, &lists, &losses)?;
+        self.enter(&Unpacked {
+            packages: together,
+            lists,
+            losses,
+        })?;
         configurator.configure(&[])
     }
 
-    fn enter(
-        &self,
-        round: &[&Package],
-        lists: &[List],
-        losses: &std::collections::BTreeSet<crate::claims::Loss>,
-    ) -> Result<()> {
+    fn enter(&self, unpacked: &Unpacked<'_>) -> Result<()> {
+        let Unpacked {
+            packages,
+            lists,
+            losses,
+        } = unpacked;
         let database = Database::new(self.root);
-        database.enter(round, lists)?;
+        database.enter(packages, lists)?;
         database.take_out(losses)?;
-        triggers::note(&database, round, lists)
+        triggers::note(&database, packages, lists)
     }
 
     /// Lists the root as it is to be, and makes it the caller's own.

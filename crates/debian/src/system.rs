@@ -15,7 +15,7 @@ use crate::{
 
 /// Version of everything here that shapes a stage: the order of work, cleaning, the record's form.
 /// Change it whenever one of them changes.
-const FORMAT: &str = "strata debian stage 1";
+const FORMAT: &str = "strata debian stage 2";
 
 /// The store's kind for stages.
 const KIND: &str = "debian-stage";

@@ -161,7 +161,12 @@ pub(crate) fn package(
 
 /// A context that fetches nothing.
 pub(crate) fn context(folder: &Path) -> layer::Context {
+    context_of(folder, 2)
+}
+
+/// The same with so many threads.
+pub(crate) fn context_of(folder: &Path, threads: usize) -> layer::Context {
     let store = Store::open(folder.join("store")).unwrap();
     let fetcher = Fetcher::new(Places::none(), Arc::new(Silent), true);
-    layer::Context::new(store, fetcher).unwrap()
+    layer::Context::with_threads(store, fetcher, threads).unwrap()
 }

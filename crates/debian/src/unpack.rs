@@ -3,29 +3,28 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{File, Permissions},
-    io::{self, Read, Write},
-    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
-    path::Path,
+    fs::File,
+    io::{self, Read},
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
 };
 
 use layer::EntryPath;
 use rayon::prelude::*;
 use rustix::{
-    fs::{AtFlags, Mode, OFlags},
+    fs::{AtFlags, CWD, Mode, OFlags},
     io::Errno,
 };
 use tar::EntryType;
 
 use crate::{
     Error, Package, Result,
+    ahead::Extracted,
     claims::{Claimant, Claims, Refused},
     fixup::Owned,
+    members::{self, Member},
     resolve::{Place, Resolver, follow},
 };
-
-/// How much is read at a time, in bytes.
-const BUFFER: usize = 128 << 10;
 
 /// Where a diverted path is written, and the package that is not diverted.
 pub(crate) type Diversions = BTreeMap<Vec<u8>, (Vec<u8>, String)>;
@@ -42,21 +41,39 @@ pub(crate) struct Rules<'a> {
 /// The paths for dpkg's list: absolute, in the package's order.
 pub(crate) type List = Vec<Vec<u8>>;
 
+/// A package that is to be unpacked.
+#[derive(Debug)]
+pub(crate) struct Source<'a> {
+    /// The package.
+    pub(crate) package: &'a Package,
+    /// Its members, where they have been read already.
+    pub(crate) extracted: Option<Extracted>,
+}
+
+impl<'a> From<&'a Package> for Source<'a> {
+    fn from(package: &'a Package) -> Self {
+        Self {
+            package,
+            extracted: None,
+        }
+    }
+}
+
 /// Unpacks packages below `root`, several at once, the largest first. Gives their lists, in the
 /// order of the packages.
 pub(crate) fn unpack_all(
     cx: &layer::Context,
-    packages: &[&Package],
+    sources: &[Source<'_>],
     root: &Path,
     rules: Rules<'_>,
     claims: &mut Claims,
 ) -> Result<Vec<List>> {
-    let numbers: Vec<usize> = packages
+    let numbers: Vec<usize> = sources
         .iter()
-        .map(|package| claims.add(Claimant::of(package)))
+        .map(|source| claims.add(Claimant::of(source.package)))
         .collect();
-    let mut order: Vec<usize> = (0..packages.len()).collect();
-    order.sort_by_key(|at| std::cmp::Reverse(packages[*at].data_size()));
+    let mut order: Vec<usize> = (0..sources.len()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(sources[*at].package.data_size()));
     let claims = &*claims;
     let mut lists = cx.install(|| {
         // A bridge hands the packages out one by one, in this order.
@@ -64,7 +81,7 @@ pub(crate) fn unpack_all(
             .into_iter()
             .par_bridge()
             .map(|at| {
-                let package = packages[at];
+                let Source { package, extracted } = &sources[at];
                 let unpacker = Unpacker {
                     package,
                     number: numbers[at],
@@ -72,7 +89,7 @@ pub(crate) fn unpack_all(
                     rules,
                     claims,
                 };
-                unpacker.run().map(|list| (at, list))
+                unpacker.run(extracted.as_ref()).map(|list| (at, list))
             })
             .collect::<Result<Vec<_>>>()
     })?;
@@ -88,37 +105,39 @@ struct Unpacker<'a> {
     claims: &'a Claims,
 }
 
-/// A member on its way, and how messages call it.
-struct Item {
-    shown: String,
+/// A member on its way.
+struct Item<'m> {
+    member: &'m Member,
     absolute: Vec<u8>,
     place: Place,
-    owned: Owned,
+}
+
+/// Where the bytes of a file come from.
+enum Bytes<'b> {
+    /// The archive, and room for what is read of it at a time.
+    Read(&'b mut dyn Read, &'b mut [u8]),
+    /// A file of ours, which is moved.
+    File(PathBuf),
 }
 
 impl Unpacker<'_> {
-    fn bad(&self, path: &str, problem: impl ToString) -> Error {
-        let artifact = self.package.artifact.clone();
-        Error::Member {
-            artifact,
-            path: path.to_owned(),
-            problem: problem.to_string(),
-        }
+    fn bad(&self, member: &Member, problem: impl ToString) -> Error {
+        members::bad(self.package, &member.shown, problem)
     }
 
-    fn refused(&self, path: &str, why: Refused) -> Error {
+    fn refused(&self, member: &Member, why: Refused) -> Error {
         match why {
             Refused::Held(other) => Error::Overwrites {
                 artifact: self.package.artifact.clone(),
-                path: path.to_owned(),
+                path: member.shown.clone(),
                 other,
             },
-            Refused::Twice => self.bad(path, "it stands twice in the package"),
-            Refused::Io(error) => self.bad(path, error),
+            Refused::Twice => self.bad(member, "it stands twice in the package"),
+            Refused::Io(error) => self.bad(member, error),
         }
     }
 
-    fn run(&self) -> Result<List> {
+    fn run(&self, extracted: Option<&Extracted>) -> Result<List> {
         let conffiles: BTreeSet<Vec<u8>> = match self.rules.conffiles_aside {
             true => self
                 .package
@@ -130,60 +149,59 @@ impl Unpacker<'_> {
         };
         let mut resolver = Resolver::new(self.root);
         let mut list = List::new();
-        let mut buffer = vec![0; BUFFER];
-        let mut archive = self.package.data()?;
-        for entry in archive
-            .entries()
-            .map_err(|error| self.bad("data.tar", error))?
-        {
-            let mut entry = entry.map_err(|error| self.bad("data.tar", error))?;
-            let raw = entry.path_bytes().into_owned();
-            if matches!(raw.as_slice(), b"./" | b"." | b"/") {
+        let mut take = |member: Option<&Member>, bytes: Bytes<'_>| {
+            let Some(member) = member else {
                 list.push(b"/.".to_vec());
-                continue;
-            }
-            let shown = String::from_utf8_lossy(&raw).into_owned();
-            let path = EntryPath::new(&raw).map_err(|error| self.bad(&shown, error))?;
-            let absolute = [b"/", path.as_bytes()].concat();
-            list.push(absolute.clone());
-            let kind = entry.header().entry_type();
-            let written = self.diverted(&path, &absolute);
-            let mut place = resolver
-                .place(&written)
-                .map_err(|error| self.bad(&shown, error))?;
-            if conffiles.contains(&absolute) && kind == EntryType::Regular {
-                place.name.push(".dpkg-new");
-                place.path.as_mut_os_string().push(".dpkg-new");
-            }
-            let owned = owned(&entry, kind).map_err(|problem| self.bad(&shown, problem))?;
-            let item = Item {
-                shown,
-                absolute,
-                place,
-                owned,
+                return Ok(());
             };
-            match kind {
-                EntryType::Directory => self.folder(&item)?,
-                EntryType::Regular | EntryType::Continuous => {
-                    self.file(&item, &mut entry, &mut buffer)?;
-                }
-                EntryType::Symlink => {
-                    let target = entry.link_name_bytes().unwrap_or_default();
-                    self.symlink(&item, &target)?;
-                }
-                EntryType::Link => {
-                    let target = entry.link_name_bytes().unwrap_or_default();
-                    self.hard_link(&item, &target, &mut resolver)?;
-                }
-                other => {
-                    let problem = format!(
-                        "a member of type {other:?}: only files, folders and links are unpacked"
-                    );
-                    return Err(self.bad(&item.shown, problem));
+            let absolute = [b"/", member.path.as_bytes()].concat();
+            list.push(absolute.clone());
+            let aside = conffiles.contains(&absolute);
+            self.put(member, absolute, aside, bytes, &mut resolver)
+        };
+        match extracted {
+            None => {
+                let mut buffer = vec![0; members::BUFFER];
+                members::read(self.package, |member, bytes| {
+                    take(member.as_ref(), Bytes::Read(bytes, &mut buffer))
+                })?;
+            }
+            Some(extracted) => {
+                for (member, file) in extracted.members() {
+                    take(member, Bytes::File(file))?;
                 }
             }
         }
         Ok(list)
+    }
+
+    fn put(
+        &self,
+        member: &Member,
+        absolute: Vec<u8>,
+        aside: bool,
+        bytes: Bytes<'_>,
+        resolver: &mut Resolver<'_>,
+    ) -> Result<()> {
+        let written = self.diverted(&member.path, &absolute);
+        let mut place = resolver
+            .place(&written)
+            .map_err(|error| self.bad(member, error))?;
+        if aside && member.kind == EntryType::Regular {
+            place.name.push(".dpkg-new");
+            place.path.as_mut_os_string().push(".dpkg-new");
+        }
+        let item = Item {
+            member,
+            absolute,
+            place,
+        };
+        match member.kind {
+            EntryType::Directory => self.folder(&item),
+            EntryType::Symlink => self.symlink(&item),
+            EntryType::Link => self.hard_link(&item, resolver),
+            _ => self.file(&item, bytes),
+        }
     }
 
     /// The path that is written: another one where another package's diversion says so.
@@ -196,13 +214,13 @@ impl Unpacker<'_> {
         }
     }
 
-    fn folder(&self, item: &Item) -> Result<()> {
+    fn folder(&self, item: &Item<'_>) -> Result<()> {
         let Place { folder, name, path } = &item.place;
         let make = || {
             match rustix::fs::mkdirat(folder, name, Mode::from_raw_mode(0o755)) {
                 Ok(()) => {
                     // Set rather than given at creation: the umask takes no part.
-                    let mode = Mode::from_raw_mode(item.owned.has);
+                    let mode = Mode::from_raw_mode(item.member.owned.has);
                     rustix::fs::chmodat(folder, name, mode, AtFlags::empty())?;
                     return Ok(true);
                 }
@@ -223,13 +241,13 @@ impl Unpacker<'_> {
             Ok(found == *path)
         };
         self.claims
-            .folder(path, self.number, item.owned, make)
-            .map_err(|why| self.refused(&item.shown, why))
+            .folder(path, self.number, item.member.owned, make)
+            .map_err(|why| self.refused(item.member, why))
     }
 
     fn claim<T>(
         &self,
-        item: &Item,
+        item: &Item<'_>,
         owned: Option<Owned>,
         make: impl FnOnce() -> Result<T, Errno>,
     ) -> Result<Option<T>> {
@@ -237,55 +255,53 @@ impl Unpacker<'_> {
             .file(&item.place.path, self.number, &item.absolute, owned, || {
                 make().map_err(Into::into)
             })
-            .map_err(|why| self.refused(&item.shown, why))
+            .map_err(|why| self.refused(item.member, why))
     }
 
-    fn file(&self, item: &Item, entry: &mut impl Declared, buffer: &mut [u8]) -> Result<()> {
+    fn file(&self, item: &Item<'_>, bytes: Bytes<'_>) -> Result<()> {
         let Place { folder, name, .. } = &item.place;
-        let failed = |error: io::Error| self.bad(&item.shown, error);
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let made = self.claim(item, Some(item.owned), || {
-            clear(&item.place)?;
-            rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(0o600))
-        })?;
-        let Some(made) = made else { return Ok(()) };
-        let mut file = File::from(made);
-        let size = entry.declared();
-        let mut copied = 0;
-        loop {
-            let read = match entry.read(buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(failed(error)),
-            };
-            file.write_all(&buffer[..read]).map_err(failed)?;
-            copied += read as u64;
+        let Item { member, .. } = item;
+        match bytes {
+            Bytes::Read(bytes, buffer) => {
+                let flags = OFlags::WRONLY
+                    | OFlags::CREATE
+                    | OFlags::EXCL
+                    | OFlags::NOFOLLOW
+                    | OFlags::CLOEXEC;
+                let made = self.claim(item, Some(member.owned), || {
+                    clear(&item.place)?;
+                    rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(0o600))
+                })?;
+                let Some(made) = made else { return Ok(()) };
+                member
+                    .write(bytes, &mut File::from(made), buffer)
+                    .map_err(|error| self.bad(member, error))
+            }
+            Bytes::File(from) => {
+                self.claim(item, Some(member.owned), || {
+                    clear(&item.place)?;
+                    rustix::fs::renameat(CWD, &from, folder, name)
+                })?;
+                Ok(())
+            }
         }
-        if copied != size {
-            let problem = format!("declared size is {size} bytes, found {copied}");
-            return Err(self.bad(&item.shown, problem));
-        }
-        file.set_permissions(Permissions::from_mode(item.owned.has))
-            .map_err(failed)
     }
 
-    fn symlink(&self, item: &Item, target: &[u8]) -> Result<()> {
+    fn symlink(&self, item: &Item<'_>) -> Result<()> {
         let Place { folder, name, .. } = &item.place;
+        let target = item.member.target.as_slice();
         if target.is_empty() {
-            return Err(self.bad(&item.shown, "a symbolic link without a target"));
+            return Err(self.bad(item.member, "a symbolic link without a target"));
         }
-        let target = std::ffi::OsStr::from_bytes(target);
         let owned = Owned {
             mode: None,
-            ..item.owned
+            ..item.member.owned
         };
         let stood = self.claims.stood(&item.place.path);
         self.claim(item, Some(owned), || {
             // Not made anew: others may be on their way through it.
             let stands = rustix::fs::readlinkat(folder, name, Vec::new());
-            if stands.is_ok_and(|stands| stands.as_bytes() == target.as_bytes()) {
+            if stands.is_ok_and(|stands| stands.as_bytes() == target) {
                 return Ok(());
             }
             match clear(&item.place) {
@@ -293,21 +309,21 @@ impl Unpacker<'_> {
                 Err(Errno::ISDIR) if stood => return Ok(()),
                 other => other?,
             }
-            rustix::fs::symlinkat(target, folder, name)
+            rustix::fs::symlinkat(std::ffi::OsStr::from_bytes(target), folder, name)
         })?;
         Ok(())
     }
 
-    fn hard_link(&self, item: &Item, target: &[u8], resolver: &mut Resolver<'_>) -> Result<()> {
-        let target = EntryPath::new(target)
-            .map_err(|error| self.bad(&item.shown, format!("its link target: {error}")))?;
+    fn hard_link(&self, item: &Item<'_>, resolver: &mut Resolver<'_>) -> Result<()> {
+        let target = EntryPath::new(&item.member.target)
+            .map_err(|error| self.bad(item.member, format!("its link target: {error}")))?;
         let absolute = [b"/", target.as_bytes()].concat();
         let from = resolver
             .place(&self.diverted(&target, &absolute))
-            .map_err(|error| self.bad(&item.shown, error))?;
+            .map_err(|error| self.bad(item.member, error))?;
         if !self.claims.holds(&from.path, self.number) {
             let problem = format!("a hard link to {target}, which is no file before it");
-            return Err(self.bad(&item.shown, problem));
+            return Err(self.bad(item.member, problem));
         }
         let Place { folder, name, .. } = &item.place;
         // Owner and mode are the other name's already.
@@ -325,33 +341,4 @@ fn clear(place: &Place) -> Result<(), Errno> {
         Err(Errno::NOENT) => Ok(()),
         other => other,
     }
-}
-
-/// A reader that says how long it claims to be.
-trait Declared: Read {
-    fn declared(&self) -> u64;
-}
-
-impl<R: Read> Declared for tar::Entry<'_, R> {
-    fn declared(&self) -> u64 {
-        self.size()
-    }
-}
-
-fn owned<R: Read>(entry: &tar::Entry<'_, R>, kind: EntryType) -> Result<Owned, String> {
-    let header = entry.header();
-    let mode = header.mode().map_err(|error| error.to_string())? & 0o7777;
-    let id = |id: io::Result<u64>| {
-        let id = id.map_err(|error| error.to_string())?;
-        u32::try_from(id).map_err(|_| format!("owner {id} is not a number of 32 bits"))
-    };
-    // What we need to go on with it ourselves; the rest is set inside.
-    let ours = if kind.is_dir() { 0o700 } else { 0o600 };
-    let has = mode & 0o777 | ours;
-    Ok(Owned {
-        uid: id(header.uid())?,
-        gid: id(header.gid())?,
-        mode: Some(mode),
-        has,
-    })
 }

@@ -352,7 +352,7 @@ fn what_is_lost_is_taken_out_of_the_list() {
     };
     let root = trial.root();
     trial.claims.start_round(HashSet::new());
-    unpack_all(&trial.cx, &[&two], &root, rules, &mut trial.claims).unwrap();
+    unpack_all(&trial.cx, &[(&two).into()], &root, rules, &mut trial.claims).unwrap();
     let (_, losses) = trial.claims.end_round(&root).unwrap();
     let loss = losses.first().unwrap();
     assert_eq!(
