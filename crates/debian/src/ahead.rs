@@ -9,7 +9,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         mpsc::{self, Receiver},
     },
     thread,
@@ -20,7 +20,7 @@ use layer::Context;
 use crate::{
     Error, Package, Result,
     error::io as io_error,
-    members::{self, Member},
+    members::{self, DataMember},
 };
 
 /// A package that has been read: what is in it, and a folder with the bytes.
@@ -28,12 +28,12 @@ use crate::{
 pub(crate) struct Extracted {
     folder: PathBuf,
     /// In the package's order; none for the root itself.
-    members: Vec<Option<Member>>,
+    members: Vec<Option<DataMember>>,
 }
 
 impl Extracted {
     /// Its members in the package's order, none for the root itself, and where a file's bytes are.
-    pub(crate) fn members(&self) -> impl Iterator<Item = (Option<&Member>, PathBuf)> {
+    pub(crate) fn members(&self) -> impl Iterator<Item = (Option<&DataMember>, PathBuf)> {
         let all = self.members.iter().enumerate();
         all.map(|(number, member)| (member.as_ref(), self.file(number)))
     }
@@ -98,7 +98,7 @@ impl Ahead<'_> {
             }
             match self.read.recv() {
                 Ok((came, read)) => self.early[came] = Some(read),
-                // Its thread panicked, which is told where it is joined.
+                // Nobody reads it: its thread panicked, which is told where that is joined.
                 Err(_) => {
                     return Err(Error::Io {
                         path: self.queue.folder.to_owned(),
@@ -122,17 +122,22 @@ impl Queue<'_> {
     /// Reads the next package that is `wanted`, if there is one; gives its number with it.
     fn read_next(&self, wanted: impl Fn(usize) -> bool) -> Option<(usize, Result<Extracted>)> {
         let number = {
-            let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut left = self.left();
             let next = left.iter().position(|number| wanted(*number))?;
             left.remove(next)?
         };
         let folder = self.folder.join(number.to_string());
         Some((number, Extracted::read(&self.packages[number], folder)))
     }
+
+    fn left(&self) -> MutexGuard<'_, VecDeque<usize>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Does `work` while packages are read, those of the first round first, and of each round the largest
-/// first. Packages are called by their numbers in `packages`. When `work` ends, no more are begun.
+/// first. Packages are called by their numbers in `packages`. When `work` ends, no more are begun, and those
+/// that are being read come to their ends.
 ///
 /// Reading takes one thread less than the context has: the other one is left to `work`, which runs
 /// scripts, or reads itself.
@@ -154,11 +159,13 @@ pub(crate) fn beside<T>(
     let (send, read) = mpsc::channel();
     thread::scope(|scope| {
         // Threads of its own and not those of the context, which others are to have meanwhile.
-        for _ in 1..cx.threads() {
+        for number in 1..cx.threads() {
             let send = send.clone();
-            scope.spawn(move || {
+            let thread = thread::Builder::new().name(format!("debian-{number}"));
+            // Without it there is one less: `take` reads what nobody has read.
+            let _ = thread.spawn_scoped(scope, move || {
                 while let Some(read) = queue.read_next(|_| true) {
-                    // Nobody waits any more.
+                    // Fails when nobody waits any more.
                     if send.send(read).is_err() {
                         return;
                     }
@@ -166,11 +173,13 @@ pub(crate) fn beside<T>(
             });
         }
         drop(send);
-        work(&mut Ahead {
+        let done = work(&mut Ahead {
             queue,
             read,
             early: packages.iter().map(|_| None).collect(),
-        })
+        });
+        queue.left().clear();
+        done
     })
 }
 
@@ -186,41 +195,16 @@ fn largest_first(packages: &[Package], rounds: &[Vec<usize>]) -> VecDeque<usize>
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::HashSet, os::unix::fs::MetadataExt};
+    use std::collections::HashSet;
 
     use tar::EntryType;
 
     use super::*;
     use crate::{
         claims::Claims,
-        testing::{Tar, context_of, package},
+        testing::{Tar, all_below, context_of, package},
         unpack::{Diversions, Rules, Source, unpack_all},
     };
-
-    /// Every path below a folder: its kind, mode and inode's other names, and what it holds.
-    fn all(root: &Path) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut folders = vec![root.to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(&folder).unwrap() {
-                let path = entry.unwrap().path();
-                let about = path.symlink_metadata().unwrap();
-                let holds = if about.is_dir() {
-                    folders.push(path.clone());
-                    String::new()
-                } else if about.is_symlink() {
-                    format!("{:?}", fs::read_link(&path).unwrap())
-                } else {
-                    fs::read_to_string(&path).unwrap()
-                };
-                let (mode, links) = (about.mode(), if about.is_dir() { 0 } else { about.nlink() });
-                let path = path.strip_prefix(root).unwrap().display();
-                found.push(format!("{path} {mode:o} {links} {holds}"));
-            }
-        }
-        found.sort();
-        found
-    }
 
     fn packages(folder: &Path) -> Vec<Package> {
         let one = Tar::default()
@@ -274,11 +258,11 @@ mod tests {
                 Ok(unpacked(&cx, &sources, &at.join("ahead")))
             });
             assert_eq!(ahead.unwrap(), direct);
-            let there = all(&at.join("ahead"));
-            assert_eq!(there, all(&at.join("direct")));
-            assert!(there.contains(&"usr/shared 100644 1 two's".to_owned()));
-            assert!(there.contains(&"etc/conf.dpkg-new 100644 1 conf".to_owned()));
-            assert!(there.contains(&"usr/su2 100755 2 su".to_owned()));
+            let there = all_below(&at.join("ahead"));
+            assert_eq!(there, all_below(&at.join("direct")));
+            assert!(there.contains(&"usr/shared 100644 1 1 two's".to_owned()));
+            assert!(there.contains(&"etc/conf.dpkg-new 100644 1 1 conf".to_owned()));
+            assert!(there.contains(&"usr/su2 100755 2 1 su".to_owned()));
             // Nothing stays where it was read to.
             assert_eq!(fs::read_dir(at.join("store/tmp")).unwrap().count(), 0);
         }

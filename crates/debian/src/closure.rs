@@ -57,7 +57,7 @@ pub fn closure<'l>(lock: &'l Lock, names: &[&str]) -> Result<Vec<&'l Deb>> {
 pub fn unpack_closure(cx: &Context, lock: &Lock, names: &[&str], folder: &Path) -> Result<()> {
     let debs = closure(lock, names)?;
     let packages = open_all(cx, &debs)?;
-    let all: Vec<&Package> = packages.iter().collect();
+    let all: Vec<Source<'_>> = packages.iter().map(Into::into).collect();
     let diversions = Diversions::new();
     let rules = Rules {
         diversions: &diversions,
@@ -74,7 +74,7 @@ pub fn unpack_closure(cx: &Context, lock: &Lock, names: &[&str], folder: &Path) 
 /// since all others' files go through them. The round is left open.
 pub(crate) fn unpack_fresh(
     cx: &Context,
-    packages: &[&Package],
+    sources: &[Source<'_>],
     root: &Path,
     rules: Rules<'_>,
     claims: &mut Claims,
@@ -88,8 +88,7 @@ pub(crate) fn unpack_fresh(
         }
     }
     claims.start_round(HashSet::from(MERGED.map(PathBuf::from)));
-    let sources: Vec<Source<'_>> = packages.iter().map(|package| (*package).into()).collect();
-    unpack_all(cx, &sources, root, rules, claims)
+    unpack_all(cx, sources, root, rules, claims)
 }
 
 /// Fetches and opens packages, several at once.

@@ -5,6 +5,7 @@ use std::{
     fs::{File, Permissions},
     io::{self, Read, Write},
     os::unix::fs::PermissionsExt,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use layer::EntryPath;
@@ -17,7 +18,7 @@ pub(crate) const BUFFER: usize = 128 << 10;
 
 /// A file, folder or link of a package, without its bytes.
 #[derive(Debug)]
-pub(crate) struct Member {
+pub(crate) struct DataMember {
     /// Its path as the package writes it, for messages.
     pub(crate) shown: String,
     /// Its path.
@@ -30,6 +31,8 @@ pub(crate) struct Member {
     pub(crate) owned: Owned,
     /// Its size, in bytes.
     size: u64,
+    /// When it was changed last, in seconds since 1970 UTC.
+    mtime: u64,
 }
 
 /// Reads the data archive and hands on each member with its bytes; none for the root itself.
@@ -39,7 +42,7 @@ pub(crate) struct Member {
 /// folders and links; those of `take`.
 pub(crate) fn read(
     package: &Package,
-    mut take: impl FnMut(Option<Member>, &mut dyn Read) -> Result<()>,
+    mut take: impl FnMut(Option<DataMember>, &mut dyn Read) -> Result<()>,
 ) -> Result<()> {
     let damaged = |error: io::Error| bad(package, "data.tar", error);
     let mut archive = package.data()?;
@@ -51,7 +54,7 @@ pub(crate) fn read(
     Ok(())
 }
 
-fn member<R: Read>(package: &Package, entry: &tar::Entry<'_, R>) -> Result<Option<Member>> {
+fn member<R: Read>(package: &Package, entry: &tar::Entry<'_, R>) -> Result<Option<DataMember>> {
     let raw = entry.path_bytes();
     if matches!(&*raw, b"./" | b"." | b"/") {
         return Ok(None);
@@ -72,24 +75,25 @@ fn member<R: Read>(package: &Package, entry: &tar::Entry<'_, R>) -> Result<Optio
         }
     }
     let owned = owned(entry, kind).map_err(|problem| bad(package, &shown, problem))?;
-    Ok(Some(Member {
+    Ok(Some(DataMember {
         shown,
         path,
         kind,
         target: entry.link_name_bytes().unwrap_or_default().into_owned(),
         owned,
         size: entry.size(),
+        mtime: entry.header().mtime().unwrap_or_default(),
     }))
 }
 
-impl Member {
+impl DataMember {
     /// Whether it has bytes of its own.
     pub(crate) fn is_file(&self) -> bool {
         matches!(self.kind, EntryType::Regular | EntryType::Continuous)
     }
 
-    /// Writes a file's bytes, of which there must be as many as the archive says, and sets the mode as
-    /// far as it is ours to set.
+    /// Writes a file's bytes, of which there must be as many as the archive says, and sets time and mode,
+    /// the latter as far as it is ours to set.
     pub(crate) fn write(
         &self,
         bytes: &mut dyn Read,
@@ -111,6 +115,10 @@ impl Member {
             let size = self.size;
             let problem = format!("declared size is {size} bytes, found {copied}");
             return Err(io::Error::other(problem));
+        }
+        // As dpkg does: scripts may compare times, and when we read a package must not tell.
+        if let Some(time) = UNIX_EPOCH.checked_add(Duration::from_secs(self.mtime)) {
+            file.set_modified(time)?;
         }
         file.set_permissions(Permissions::from_mode(self.owned.has))
     }

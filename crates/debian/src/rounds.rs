@@ -1,6 +1,6 @@
 //! The order of work: essential packages first, then rounds in which no package has a Pre-Depends
-//! (Debian Policy, 7.2) on one that is not configured yet. Those that have scripts to run come as early
-//! as they can, so that the bytes of the others can be read meanwhile.
+//! (Debian Policy, 7.2) on one that is not configured yet. In each round those that have scripts to run
+//! come first, so that the bytes of the others can be read meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +36,9 @@ fn with_dependencies(
 ///
 /// What is not in `debs` at all counts as configured. Packages that pre-depend on each other in a
 /// circle cannot be told apart, and come in one round. Of what could come in one round the packages that
-/// have a script to run, by `scripted`, come before the others, with all that they depend on.
+/// have a script to run, by `scripted`, come before the others, with all that they depend on: a script
+/// finds what its package depends on, and may not find what else there is (Debian Policy, 7.2). Of
+/// packages that bring the same path the earlier one is that of the earlier round.
 pub(crate) fn rounds(
     debs: &[&Deb],
     configured: &[usize],
@@ -145,6 +147,7 @@ mod tests {
         let debs: Vec<&Deb> = debs.iter().collect();
         assert_eq!(rounds(&debs, &[], |_| false), [vec![0, 1]]);
     }
+
     #[test]
     fn scripts_come_first_with_what_they_need() {
         let debs = [

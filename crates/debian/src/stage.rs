@@ -77,20 +77,20 @@ impl Making<'_> {
             None => rounds::essential(debs),
         };
         let rounds = rounds::rounds(debs, &configured, |at| packages[at].is_scripted());
-        let fresh = match lower {
+        let essential = match lower {
             Some(_) => None,
             None => {
-                let essential: Vec<&Package> = configured.iter().map(|at| &packages[*at]).collect();
-                Some(self.essential(essential, &configurator, &mut claims)?)
+                let all: Vec<&Package> = configured.iter().map(|at| &packages[*at]).collect();
+                Some(self.unpack_essential(all, &configurator, &mut claims)?)
             }
         };
         ahead::beside(self.cx, &packages, &rounds, |ahead| {
-            if let Some(fresh) = &fresh {
-                self.enter_essential(fresh, &configurator)?;
+            if let Some(essential) = &essential {
+                self.enter_essential(essential, &configurator)?;
             }
             configurator.without_services(self.root, || {
-                if let Some(fresh) = &fresh {
-                    self.configure_essential(fresh, &configurator)?;
+                if let Some(essential) = &essential {
+                    self.configure_essential(essential, &configurator)?;
                 }
                 for round in &rounds {
                     self.round(round, &packages, ahead, &configurator, &mut claims)?;
@@ -102,7 +102,7 @@ impl Making<'_> {
     }
 
     /// Unpacks the essential packages: before that no script can run.
-    fn essential<'p>(
+    fn unpack_essential<'p>(
         &self,
         packages: Vec<&'p Package>,
         configurator: &Configurator,
@@ -114,7 +114,8 @@ impl Making<'_> {
             diversions: &diversions,
             conffiles_aside: true,
         };
-        let lists = unpack_fresh(self.cx, &packages, self.root, rules, claims)?;
+        let sources: Vec<Source<'_>> = packages.iter().map(|package| (*package).into()).collect();
+        let lists = unpack_fresh(self.cx, &sources, self.root, rules, claims)?;
         let (fixups, losses) = claims.end_round(self.root)?;
         fixup::apply(configurator.sandbox(), &fixups, "")?;
         Ok(Unpacked {
@@ -124,6 +125,7 @@ impl Making<'_> {
         })
     }
 
+    /// Runs their preinst scripts, which need what was unpacked, and tells dpkg of them.
     fn enter_essential(&self, unpacked: &Unpacked<'_>, configurator: &Configurator) -> Result<()> {
         let mut first = unpacked.packages.clone();
         first.sort_by_key(|package| {

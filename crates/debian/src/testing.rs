@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{io::Write, path::Path, sync::Arc};
+use std::{fs, io::Write, os::unix::fs::MetadataExt, path::Path, sync::Arc};
 
 use lock::{Deb, LayerName, Sha256};
 use store::{Fetcher, Places, Silent, Store};
@@ -169,4 +169,29 @@ pub(crate) fn context_of(folder: &Path, threads: usize) -> layer::Context {
     let store = Store::open(folder.join("store")).unwrap();
     let fetcher = Fetcher::new(Places::none(), Arc::new(Silent), true);
     layer::Context::with_threads(store, fetcher, threads).unwrap()
+}
+
+/// Every path below a folder; of files the mode, number of names, time and content, too.
+pub(crate) fn all_below(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let about = path.symlink_metadata().unwrap();
+            let shown = path.strip_prefix(root).unwrap().display();
+            found.push(if about.is_dir() {
+                folders.push(path.clone());
+                shown.to_string()
+            } else if about.is_symlink() {
+                format!("{shown} {:?}", fs::read_link(&path).unwrap())
+            } else {
+                let (mode, links, time) = (about.mode(), about.nlink(), about.mtime());
+                let holds = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+                format!("{shown} {mode:o} {links} {time} {holds}")
+            });
+        }
+    }
+    found.sort();
+    found
 }

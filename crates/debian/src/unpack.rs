@@ -22,7 +22,7 @@ use crate::{
     ahead::Extracted,
     claims::{Claimant, Claims, Refused},
     fixup::Owned,
-    members::{self, Member},
+    members::{self, DataMember},
     resolve::{Place, Resolver, follow},
 };
 
@@ -107,7 +107,7 @@ struct Unpacker<'a> {
 
 /// A member on its way.
 struct Item<'m> {
-    member: &'m Member,
+    member: &'m DataMember,
     absolute: Vec<u8>,
     place: Place,
 }
@@ -121,11 +121,11 @@ enum Bytes<'b> {
 }
 
 impl Unpacker<'_> {
-    fn bad(&self, member: &Member, problem: impl ToString) -> Error {
+    fn bad(&self, member: &DataMember, problem: impl ToString) -> Error {
         members::bad(self.package, &member.shown, problem)
     }
 
-    fn refused(&self, member: &Member, why: Refused) -> Error {
+    fn refused(&self, member: &DataMember, why: Refused) -> Error {
         match why {
             Refused::Held(other) => Error::Overwrites {
                 artifact: self.package.artifact.clone(),
@@ -149,7 +149,7 @@ impl Unpacker<'_> {
         };
         let mut resolver = Resolver::new(self.root);
         let mut list = List::new();
-        let mut take = |member: Option<&Member>, bytes: Bytes<'_>| {
+        let mut unpack = |member: Option<&DataMember>, bytes: Bytes<'_>| {
             let Some(member) = member else {
                 list.push(b"/.".to_vec());
                 return Ok(());
@@ -163,12 +163,12 @@ impl Unpacker<'_> {
             None => {
                 let mut buffer = vec![0; members::BUFFER];
                 members::read(self.package, |member, bytes| {
-                    take(member.as_ref(), Bytes::Read(bytes, &mut buffer))
+                    unpack(member.as_ref(), Bytes::Read(bytes, &mut buffer))
                 })?;
             }
             Some(extracted) => {
                 for (member, file) in extracted.members() {
-                    take(member, Bytes::File(file))?;
+                    unpack(member, Bytes::File(file))?;
                 }
             }
         }
@@ -177,7 +177,7 @@ impl Unpacker<'_> {
 
     fn put(
         &self,
-        member: &Member,
+        member: &DataMember,
         absolute: Vec<u8>,
         aside: bool,
         bytes: Bytes<'_>,
@@ -200,7 +200,8 @@ impl Unpacker<'_> {
             EntryType::Directory => self.folder(&item),
             EntryType::Symlink => self.symlink(&item),
             EntryType::Link => self.hard_link(&item, resolver),
-            _ => self.file(&item, bytes),
+            EntryType::Regular | EntryType::Continuous => self.file(&item, bytes),
+            other => Err(self.bad(member, format!("a member of type {other:?}"))),
         }
     }
 

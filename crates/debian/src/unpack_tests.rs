@@ -11,11 +11,12 @@ use tar::EntryType;
 
 use crate::{
     Error, Package, Result,
+    ahead::beside,
     claims::Claims,
     closure::unpack_fresh,
     fixup::Fixup,
-    testing::{Tar, ar, compressed, context, deb, package},
-    unpack::{Diversions, List, Rules, unpack_all},
+    testing::{Tar, all_below, ar, compressed, context, deb, package},
+    unpack::{Diversions, List, Rules, Source, unpack_all},
 };
 
 struct Trial {
@@ -53,14 +54,52 @@ impl Trial {
         packages: &[Package],
         diversions: &Diversions,
     ) -> Result<(Vec<List>, Vec<Fixup>)> {
-        let packages: Vec<&Package> = packages.iter().collect();
         let rules = Rules {
             diversions,
             conffiles_aside: true,
         };
+        let sources: Vec<Source<'_>> = packages.iter().map(Into::into).collect();
         let root = self.root();
-        let lists = unpack_fresh(&self.cx, &packages, &root, rules, &mut self.claims)?;
-        Ok((lists, self.claims.end_round(&root)?.0))
+        let direct = unpack_fresh(&self.cx, &sources, &root, rules, &mut self.claims);
+        let direct = direct.and_then(|lists| Ok((lists, self.claims.end_round(&root)?.0)));
+
+        // Once more from files that were read ahead: all must be the same, and what is refused, too.
+        let root = self.folder.path().join("ahead");
+        fs::create_dir(&root).unwrap();
+        let mut claims = Claims::default();
+        let all: Vec<usize> = (0..packages.len()).collect();
+        let rounds = [all.clone()];
+        let ahead = beside(&self.cx, packages, &rounds, |ahead| {
+            let sources = packages.iter().zip(ahead.take(&all)?);
+            let sources: Vec<Source<'_>> = sources
+                .map(|(package, extracted)| Source {
+                    package,
+                    extracted: Some(extracted),
+                })
+                .collect();
+            let lists = unpack_fresh(&self.cx, &sources, &root, rules, &mut claims)?;
+            Ok((lists, claims.end_round(&root)?.0))
+        });
+        match (&direct, &ahead) {
+            (Ok(direct), Ok(ahead)) => {
+                assert_eq!(ahead.0, direct.0);
+                // A folder has the mode of whoever came first, until it is given its own.
+                let of_files = |fixups: &[Fixup]| -> Vec<Fixup> {
+                    let files = fixups
+                        .iter()
+                        .filter(|fixup| !root.join(&fixup.path).is_dir());
+                    files.cloned().collect()
+                };
+                assert_eq!(of_files(&ahead.1), of_files(&direct.1));
+                assert_eq!(all_below(&root), all_below(&self.root()));
+            }
+            // Of two packages that do not agree either may be told of.
+            (Err(_), Err(_)) if packages.len() > 1 => {}
+            (Err(direct), Err(ahead)) => assert_eq!(ahead.to_string(), direct.to_string()),
+            _ => panic!("{direct:?} is not {ahead:?}"),
+        }
+        fs::remove_dir_all(root).unwrap();
+        direct
     }
 
     /// Unpacks one package alone, which should fail.

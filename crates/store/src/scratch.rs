@@ -26,6 +26,9 @@ impl Scratch {
                 .permissions(Permissions::from_mode(0o755))
                 .tempdir_in(&tmp)
                 .map_err(io_at("make a folder in", &tmp))?;
+            // Once more, for this also takes away the bit by which a folder hands on its group.
+            std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755))
+                .map_err(io_at("set the mode of", folder.path()))?;
             let held = std::fs::File::open(folder.path()).map_err(io_at("open", folder.path()))?;
             temp::retry(|| held.lock()).map_err(io_at("lock", folder.path()))?;
             Ok(Self {

@@ -184,6 +184,19 @@ fn scratch_goes_even_when_its_folders_are_read_only() {
 }
 
 #[test]
+fn scratch_hands_on_no_group() {
+    let (_folder, store) = store();
+    let tmp = store.root().join("tmp");
+    fs::set_permissions(&tmp, fs::Permissions::from_mode(0o2755)).unwrap();
+    let scratch = store.scratch("t").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode(&tmp), 0o2755);
+    assert_eq!(mode(scratch.path()), 0o755);
+    fs::create_dir(scratch.path().join("a")).unwrap();
+    assert_eq!(mode(&scratch.path().join("a")) & 0o2000, 0);
+}
+
+#[test]
 fn trees_are_put_in_place_whole() {
     let (_folder, store) = store();
     assert_eq!(store.tree("root", &key("a")), None);
