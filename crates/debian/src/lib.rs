@@ -21,6 +21,8 @@ mod stage;
 mod system;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod trial;
 mod triggers;
 mod unpack;
 #[cfg(test)]
