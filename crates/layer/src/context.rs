@@ -132,7 +132,8 @@ impl Context {
         self.fetcher.stop()
     }
 
-    /// How many threads compress and unpack at once.
+    /// How many threads compress and unpack at once. Debian packages that are read ahead have up to as many beside
+    /// these, less one.
     pub fn threads(&self) -> usize {
         self.pool.current_num_threads()
     }
