@@ -149,6 +149,18 @@ impl Bed {
         command::quietly(&mut Command::new("sync"))
     }
 
+    /// Makes room: removes what earlier comparisons have moved aside. Files are made slowly for some minutes then, so
+    /// it comes before all sides of a comparison.
+    pub fn remove_aside(&self) -> Result<()> {
+        for number in 0..self.aside.load(Ordering::Relaxed) {
+            let aside = self.path(&format!("aside-{number}"));
+            if aside.exists() {
+                fs::remove_dir_all(aside)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A lock in the bed's folder.
     pub fn write_lock(&self, name: &str, lock: &Lock) -> Result<PathBuf> {
         let path = self.path(&format!("{name}.lock"));
