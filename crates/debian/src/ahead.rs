@@ -21,6 +21,7 @@ use crate::{
     Error, Package, Result,
     error::io as io_error,
     members::{self, DataMember},
+    unpack::Source,
 };
 
 /// A package that has been read: what is in it, and a folder with the bytes.
@@ -78,17 +79,20 @@ pub(crate) struct Ahead<'a> {
     early: Vec<Option<Result<Extracted>>>,
 }
 
-impl Ahead<'_> {
+impl<'a> Ahead<'a> {
     /// The packages of these numbers, in this order, when all of them have been read. While there are
     /// some that nobody reads, this thread does. Each is to be asked for once.
-    pub(crate) fn take(&mut self, numbers: &[usize]) -> Result<Vec<Extracted>> {
+    pub(crate) fn take(&mut self, numbers: &[usize]) -> Result<Vec<Source<'a>>> {
         while let Some((number, read)) = self.queue.read_next(|number| numbers.contains(&number)) {
             self.early[number] = Some(read);
         }
-        numbers
-            .iter()
-            .map(|number| self.wait_for(*number))
-            .collect()
+        let sources = numbers.iter().map(|number| {
+            self.wait_for(*number).map(|extracted| Source {
+                package: &self.queue.packages[*number],
+                extracted: Some(extracted),
+            })
+        });
+        sources.collect()
     }
 
     fn wait_for(&mut self, number: usize) -> Result<Extracted> {
@@ -203,7 +207,7 @@ mod tests {
     use crate::{
         claims::Claims,
         testing::{Tar, all_below, context_of, package},
-        unpack::{Diversions, Rules, Source, unpack_all},
+        unpack::{Diversions, Rules, unpack_all},
     };
 
     fn packages(folder: &Path) -> Vec<Package> {
@@ -250,11 +254,8 @@ mod tests {
             let rounds = [vec![1], vec![0]];
             let ahead = beside(&cx, &packages, &rounds, |ahead| {
                 // Not in the order of reading.
-                let (one, two) = (ahead.take(&[0])?.remove(0), ahead.take(&[1])?.remove(0));
-                let sources = [(0, one), (1, two)].map(|(number, extracted)| Source {
-                    package: &packages[number],
-                    extracted: Some(extracted),
-                });
+                let sources = [ahead.take(&[0])?, ahead.take(&[1])?];
+                let sources: Vec<Source<'_>> = sources.into_iter().flatten().collect();
                 Ok(unpacked(&cx, &sources, &at.join("ahead")))
             });
             assert_eq!(ahead.unwrap(), direct);
@@ -289,9 +290,16 @@ mod tests {
                 told.starts_with("bad 1.0 (bad_1.0_all.deb): ./../out: "),
                 "{told}"
             );
-            // One that failed is over at once, whatever is still to be read.
-            let failed: Result<()> =
-                beside(&cx, &packages, &rounds, |ahead| ahead.take(&[2]).map(drop));
+            let failed: Result<()> = beside(&cx, &packages, &rounds, |ahead| {
+                let failed = ahead.take(&[2]).map(drop);
+                // Alone, it has read nothing that it was not asked for.
+                if threads == 1 {
+                    let read = fs::read_dir(ahead.queue.folder).unwrap();
+                    let read: Vec<_> = read.map(|entry| entry.unwrap().file_name()).collect();
+                    assert_eq!(read, ["2"]);
+                }
+                failed
+            });
             assert!(failed.is_err());
         }
     }

@@ -166,13 +166,7 @@ impl Making<'_> {
         for package in &together {
             configurator.preinst(package)?;
         }
-        let sources = together.iter().zip(ahead.take(round)?);
-        let sources: Vec<Source<'_>> = sources
-            .map(|(package, extracted)| Source {
-                package,
-                extracted: Some(extracted),
-            })
-            .collect();
+        let sources = ahead.take(round)?;
         let database = Database::new(self.root);
         let diversions = database.diversions()?;
         let rules = Rules {

@@ -67,13 +67,7 @@ impl Trial {
         let all: Vec<usize> = (0..packages.len()).collect();
         let rounds = [all.clone()];
         let ahead = beside(&self.cx, packages, &rounds, |ahead| {
-            let sources = packages.iter().zip(ahead.take(&all)?);
-            let sources: Vec<Source<'_>> = sources
-                .map(|(package, extracted)| Source {
-                    package,
-                    extracted: Some(extracted),
-                })
-                .collect();
+            let sources = ahead.take(&all)?;
             let lists = unpack_fresh(&self.cx, &sources, &root, rules, &mut claims)?;
             Ok((lists, claims.end_round(&root)?.0))
         });
