@@ -1,7 +1,7 @@
 //! A few packages with all that they depend on, merely unpacked: enough to run a program of theirs.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::HashSet,
     io,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use crate::{
     Error, Package, Result,
     claims::Claims,
+    depends::{places, with_dependencies},
     error::io as io_error,
     resolve::make_folders,
     unpack::{Diversions, List, Rules, Source, unpack_all},
@@ -27,25 +28,15 @@ const MERGED: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
 /// # Errors
 /// [`Error::Unknown`] for a name that the lock does not have.
 pub fn closure<'l>(lock: &'l Lock, names: &[&str]) -> Result<Vec<&'l Deb>> {
-    let mut wanted: BTreeSet<&str> = BTreeSet::new();
-    let mut queue: Vec<&str> = names.to_vec();
-    while let Some(name) = queue.pop() {
-        let found = lock.debs.iter().find(|deb| deb.name == name);
-        let deb = found.ok_or_else(|| Error::Unknown(name.to_owned()))?;
-        if wanted.insert(&deb.name) {
-            queue.extend(
-                deb.depends
-                    .iter()
-                    .chain(&deb.pre_depends)
-                    .map(String::as_str),
-            );
-        }
+    let debs: Vec<&Deb> = lock.debs.iter().collect();
+    let places = places(&debs);
+    let mut first = Vec::with_capacity(names.len());
+    for name in names {
+        let place = places.get(name);
+        first.push(*place.ok_or_else(|| Error::Unknown((*name).to_owned()))?);
     }
-    Ok(lock
-        .debs
-        .iter()
-        .filter(|deb| wanted.contains(deb.name.as_str()))
-        .collect())
+    let wanted = with_dependencies(&debs, &places, first, |_| true);
+    Ok(wanted.into_iter().map(|at| debs[at]).collect())
 }
 
 /// Fetches and unpacks the closure of `names` below `folder`, which should be empty. No script is

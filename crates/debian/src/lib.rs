@@ -9,6 +9,7 @@ mod clean;
 mod closure;
 mod configure;
 mod database;
+mod depends;
 mod error;
 mod fixup;
 mod members;

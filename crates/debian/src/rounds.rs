@@ -2,33 +2,17 @@
 //! (Debian Policy, 7.2) on one that is not configured yet. In each round those that have scripts to run
 //! come first, so that the bytes of the others can be read meanwhile.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use lock::Deb;
+
+use crate::depends::{places, with_dependencies};
 
 /// The essential packages with all that they depend on, by their place in `debs`.
 pub(crate) fn essential(debs: &[&Deb]) -> Vec<usize> {
     let essential = (0..debs.len()).filter(|at| debs[*at].essential);
     let all = with_dependencies(debs, &places(debs), essential, |_| true);
     all.into_iter().collect()
-}
-
-/// Packages and all that they depend on and pre-depend on, as far as `counts` says yes.
-fn with_dependencies(
-    debs: &[&Deb],
-    places: &BTreeMap<&str, usize>,
-    packages: impl Iterator<Item = usize>,
-    counts: impl Fn(usize) -> bool,
-) -> BTreeSet<usize> {
-    let mut wanted = BTreeSet::new();
-    let mut queue: Vec<usize> = packages.collect();
-    while let Some(at) = queue.pop() {
-        if counts(at) && wanted.insert(at) {
-            let all = debs[at].depends.iter().chain(&debs[at].pre_depends);
-            queue.extend(all.filter_map(|name| places.get(name.as_str())));
-        }
-    }
-    wanted
 }
 
 /// The rest, in rounds: the packages of each can be unpacked together and then configured together,
@@ -90,13 +74,6 @@ pub(crate) fn rounds(
     }
     rounds.retain(|round| !round.is_empty());
     rounds
-}
-
-fn places<'d>(debs: &[&'d Deb]) -> BTreeMap<&'d str, usize> {
-    debs.iter()
-        .enumerate()
-        .map(|(at, deb)| (deb.name.as_str(), at))
-        .collect()
 }
 
 #[cfg(test)]

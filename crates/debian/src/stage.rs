@@ -65,25 +65,21 @@ impl Making<'_> {
         let packages = open_all(self.cx, debs)?;
         let database = Database::new(self.root);
         let configurator = Configurator::new(self.root, self.dpkg_version, self.epoch);
-        let mut claims = match lower {
+        let mut claims = Claims::default();
+        let mut configured = Vec::new();
+        let mut essential = None;
+        match lower {
             Some(lower) => {
                 self.give_back_owners(lower, &configurator)?;
-                database.claims()?
+                claims = database.claims()?;
             }
-            None => Claims::default(),
-        };
-        let configured = match lower {
-            Some(_) => Vec::new(),
-            None => rounds::essential(debs),
-        };
-        let rounds = rounds::rounds(debs, &configured, |at| packages[at].is_scripted());
-        let essential = match lower {
-            Some(_) => None,
             None => {
-                let all: Vec<&Package> = configured.iter().map(|at| &packages[*at]).collect();
-                Some(self.unpack_essential(all, &configurator, &mut claims)?)
+                configured = rounds::essential(debs);
+                let all = configured.iter().map(|at| &packages[*at]).collect();
+                essential = Some(self.unpack_essential(all, &configurator, &mut claims)?);
             }
-        };
+        }
+        let rounds = rounds::rounds(debs, &configured, |at| packages[at].is_scripted());
         ahead::beside(self.cx, &packages, &rounds, |ahead| {
             if let Some(essential) = &essential {
                 self.enter_essential(essential, &configurator)?;
