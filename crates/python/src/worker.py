@@ -2,12 +2,14 @@
 
 A module's bytecode must not depend on what this process compiled before. It does in one place: when a
 string of a frozenset constant is interned already, as another object, the compiler puts a new frozenset
-in that constant's place, and marshal writes other references. A second compilation while the first is
-still alive finds all of those strings interned, whatever came before; so its result is the one taken.
+in that constant's place, and marshal writes other references. So those strings are always interned
+beforehand: they are looked for in the source, and where one was overlooked, the module is compiled once
+more while the first ones are alive.
 """
 
 import gc
 import importlib.util
+import re
 import sys
 import types
 import warnings
@@ -17,26 +19,43 @@ warnings.simplefilter("ignore")
 sys.setrecursionlimit(10000)
 gc.disable()
 
+# Where a set of strings begins, and strings that look like names: only those are interned.
+SET = re.compile(rb"""\{(?:\s|\#.*\n)*["'][^"'\n]*["']\s*[,}]""")
+NAME = re.compile(rb"""["']([A-Za-z0-9_]+)["']""")
 
-def has_frozenset(constants):
+
+def names_in(constants):
     for constant in constants:
         if isinstance(constant, frozenset):
-            return True
-        if isinstance(constant, types.CodeType):
-            constant = constant.co_consts
-        if isinstance(constant, tuple) and has_frozenset(constant):
-            return True
-    return False
+            yield from filter(is_name, constant)
+        elif isinstance(constant, types.CodeType):
+            yield from names_in(constant.co_consts)
+        elif isinstance(constant, tuple):
+            yield from names_in(constant)
+
+
+def is_name(constant):
+    return isinstance(constant, str) and constant.isascii() and constant.replace("_", "a").isalnum()
+
+
+def compiled(source, path):
+    loader = SourceFileLoader("<module>", path)
+    known = set()
+    if SET.search(source):
+        known = {sys.intern(name.decode()) for name in NAME.findall(source)}
+    code = loader.source_to_code(source, path)
+    names = set(names_in(code.co_consts))
+    if not names <= known:
+        # Nothing else of the first one may be alive: its other strings would count as well.
+        del code
+        code = loader.source_to_code(source, path)
+    return code
 
 
 def answer(path, source):
     path = path.decode("utf-8", "surrogateescape")
-    loader = SourceFileLoader("<module>", path)
     try:
-        code = loader.source_to_code(source, path)
-        if has_frozenset(code.co_consts):
-            first, code = code, loader.source_to_code(source, path)
-        pyc = _code_to_hash_pyc(code, importlib.util.source_hash(source), False)
+        pyc = _code_to_hash_pyc(compiled(source, path), importlib.util.source_hash(source), False)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         # pip passes over a module that does not compile (a template, Python 2); so do we.
         return b"none\t0\n"
