@@ -26,17 +26,26 @@ const MERGED: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
 /// The named packages and all that they depend on and pre-depend on, in the lock's order.
 ///
 /// # Errors
-/// [`Error::Unknown`] for a name that the lock does not have.
+/// [`Error::Unknown`] for a name that the lock does not have, be it one of `names` or a dependency.
 pub fn closure<'l>(lock: &'l Lock, names: &[&str]) -> Result<Vec<&'l Deb>> {
     let debs: Vec<&Deb> = lock.debs.iter().collect();
     let places = places(&debs);
-    let mut first = Vec::with_capacity(names.len());
-    for name in names {
-        let place = places.get(name);
-        first.push(*place.ok_or_else(|| Error::Unknown((*name).to_owned()))?);
-    }
+    let place = |name: &str| {
+        let place = places.get(name).copied();
+        place.ok_or_else(|| Error::Unknown(name.to_owned()))
+    };
+    let first: Vec<usize> = names
+        .iter()
+        .map(|name| place(name))
+        .collect::<Result<_>>()?;
     let wanted = with_dependencies(&debs, &places, first, |_| true);
-    Ok(wanted.into_iter().map(|at| debs[at]).collect())
+    let wanted: Vec<&Deb> = wanted.into_iter().map(|at| debs[at]).collect();
+    for deb in &wanted {
+        for name in deb.depends.iter().chain(&deb.pre_depends) {
+            place(name)?;
+        }
+    }
+    Ok(wanted)
 }
 
 /// Fetches and unpacks the closure of `names` below `folder`, which should be empty. No script is
@@ -92,4 +101,25 @@ pub(crate) fn open_all(cx: &Context, debs: &[&Deb]) -> Result<Vec<Package>> {
             .map(|(deb, artifact)| Package::open(&cx.fetcher.fetch(&cx.store, artifact)?, deb))
             .collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_lock_lacks_is_told() -> std::result::Result<(), lock::Error> {
+        let mut lock = Lock::starter()?;
+        let lacks = |lock: &Lock, names: &[&str]| match closure(lock, names) {
+            Err(Error::Unknown(name)) => Some(name),
+            _ => None,
+        };
+        assert_eq!(lacks(&lock, &["zlib1g"]), None);
+        assert_eq!(lacks(&lock, &["zlib1g", "one"]), Some("one".to_owned()));
+        let needed = lock.debs.iter_mut().find(|deb| deb.name == "libc6");
+        let needed = needed.expect("libc6 is in the lock");
+        needed.depends.push("other".to_owned());
+        assert_eq!(lacks(&lock, &["zlib1g"]), Some("other".to_owned()));
+        Ok(())
+    }
 }

@@ -13,7 +13,7 @@ pub(crate) fn places<'d>(debs: &[&'d Deb]) -> BTreeMap<&'d str, usize> {
 }
 
 /// Packages and all that they depend on and pre-depend on, as far as `counts` says yes. A dependency that
-/// `debs` does not have is none; a checked lock has them all.
+/// `debs` does not have is passed over.
 pub(crate) fn with_dependencies(
     debs: &[&Deb],
     places: &BTreeMap<&str, usize>,

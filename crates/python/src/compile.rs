@@ -22,7 +22,7 @@ use crate::{
 };
 
 const KIND: &str = "bytecode";
-/// Version of the worker and of the pack.
+/// Version of the pack; the worker's text is in the key of the interpreter.
 const FORMAT: &str = "strata bytecode 3";
 /// No module is larger.
 const LARGEST: u64 = 64 << 20;

@@ -1,10 +1,12 @@
 """Compiles modules to unchecked-hash bytecode (PEP 552): source on standard input, .pyc on standard output.
 
-A module's bytecode must not depend on what this process compiled before. It does in one place: when a
-string of a frozenset constant is interned already, as another object, the compiler puts a new frozenset
-in that constant's place, and marshal writes other references. So those strings are always interned
-beforehand: they are looked for in the source, and where one was overlooked, the module is compiled once
-more while the first ones are alive.
+A module's bytecode must not depend on what this process compiled before. Two things would make it:
+
+- Code of an earlier module that is still alive. So none is kept.
+- Strings of a frozenset constant that are interned already, as other objects: the compiler then puts a new
+  frozenset in that constant's place, and marshal writes other references. So those strings are always
+  interned beforehand: they are looked for in the source, and where one was overlooked, the module is
+  compiled again while the strings that the first result showed are alive.
 """
 
 import gc
@@ -17,17 +19,22 @@ from importlib._bootstrap_external import SourceFileLoader, _code_to_hash_pyc
 
 warnings.simplefilter("ignore")
 sys.setrecursionlimit(10000)
-gc.disable()
+# There, all constants are interned, for good, and code is freed by the collector alone.
+FREE_THREADED = "t" in sys.abiflags
+if not FREE_THREADED:
+    gc.disable()
 
-# Where a set of strings begins, and strings that look like names: only those are interned.
-SET = re.compile(rb"""\{(?:\s|\#.*\n)*["'][^"'\n]*["']\s*[,}]""")
-NAME = re.compile(rb"""["']([A-Za-z0-9_]+)["']""")
+# Where a set of strings begins, and strings that look like names: no others are interned. Possessive
+# repeats, since a hostile source must not make them slow.
+SET = re.compile(rb"""\{\s*+["'][^"'\n]*+["']\s*+[,}]""")
+NAME = re.compile(rb"""["']([A-Za-z0-9_]++)["']""")
 
 
 def names_in(constants):
     for constant in constants:
         if isinstance(constant, frozenset):
-            yield from filter(is_name, constant)
+            # Never among the known names, so such a module is always compiled again.
+            yield from [constant] if FREE_THREADED else filter(is_name, constant)
         elif isinstance(constant, types.CodeType):
             yield from names_in(constant.co_consts)
         elif isinstance(constant, tuple):
@@ -35,7 +42,10 @@ def names_in(constants):
 
 
 def is_name(constant):
-    return isinstance(constant, str) and constant.isascii() and constant.replace("_", "a").isalnum()
+    """Whether it is a string that the compiler interns; one character always is the same object."""
+    if not isinstance(constant, str) or len(constant) < 2:
+        return False
+    return constant.isascii() and constant.replace("_", "a").isalnum()
 
 
 def compiled(source, path):
@@ -46,7 +56,7 @@ def compiled(source, path):
     code = loader.source_to_code(source, path)
     names = set(names_in(code.co_consts))
     if not names <= known:
-        # Nothing else of the first one may be alive: its other strings would count as well.
+        # Of the first result these strings alone may be alive: qualified names, as `f.<locals>.C`, count too.
         del code
         code = loader.source_to_code(source, path)
     return code
