@@ -9,6 +9,7 @@ mod hash;
 mod key;
 mod key_lock;
 mod once_file;
+mod passing;
 pub mod places;
 mod progress;
 mod scratch;

@@ -8,11 +8,17 @@ use std::{
 use lock::Sha256;
 use tempfile::NamedTempFile;
 
-use crate::{Result, Store, error::io_at, temp};
+use crate::{
+    Result, Store,
+    error::io_at,
+    passing::{Cached, Passing},
+    temp,
+};
 
 /// A blob that is being written. Hashing is the writer's business.
 ///
-/// Dropped without [`BlobWriter::commit`], it leaves nothing.
+/// Dropped without [`BlobWriter::commit`], it leaves nothing. Its bytes do not stay in the page cache
+/// where the kernel can let them pass.
 #[derive(Debug)]
 pub struct BlobWriter {
     aside: Aside,
@@ -22,7 +28,7 @@ pub struct BlobWriter {
 impl BlobWriter {
     pub(crate) fn new(store: &Store) -> Result<Self> {
         Ok(Self {
-            aside: Aside::new(store.root())?,
+            aside: Aside::new(store.root(), Cached::No)?,
             store: store.clone(),
         })
     }
@@ -50,7 +56,7 @@ pub struct FileWriter {
 impl FileWriter {
     pub(crate) fn new(store: &Store, target: PathBuf) -> Result<Self> {
         Ok(Self {
-            aside: Aside::new(store.root())?,
+            aside: Aside::new(store.root(), Cached::Yes)?,
             target,
             store: store.clone(),
         })
@@ -68,14 +74,12 @@ impl FileWriter {
 }
 
 #[derive(Debug)]
-struct Aside(BufWriter<NamedTempFile>);
+struct Aside(BufWriter<Passing<NamedTempFile>>);
 
 impl Aside {
-    fn new(root: &Path) -> Result<Self> {
-        Ok(Self(BufWriter::with_capacity(
-            64 << 10,
-            temp::new_file(root)?,
-        )))
+    fn new(root: &Path, cached: Cached) -> Result<Self> {
+        let file = Passing::new(temp::new_file(root)?, cached);
+        Ok(Self(BufWriter::with_capacity(64 << 10, file)))
     }
 
     fn commit(self, target: PathBuf) -> Result<PathBuf> {
@@ -85,7 +89,8 @@ impl Aside {
         })?;
         // No fsync: a kill cannot tear a rename, and after a power loss sizes and digests are
         // checked before a file is believed.
-        file.persist(&target)
+        file.into_inner()
+            .persist(&target)
             .map_err(|error| io_at("write", &target)(error.error))?;
         Ok(target)
     }
