@@ -27,7 +27,7 @@ use figures::Figures;
 ///
 /// Every comparison runs both sides in turns and takes medians; ratios count, seconds depend on the
 /// machine. Tools that are not installed (mmdebstrap, buildah, docker-registry, skopeo) are said to be missing and passed over.
-/// Needs about 60 GB of disk for all of it. Standard output is the table, in Markdown.
+/// Needs about 65 GB of disk for all of it. Standard output is the table, in Markdown.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Benchmarks:\n  starter   the whole image, and its packing beside this machine's floor\n  \
