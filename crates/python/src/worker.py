@@ -19,7 +19,7 @@ from importlib._bootstrap_external import SourceFileLoader, _code_to_hash_pyc
 
 warnings.simplefilter("ignore")
 sys.setrecursionlimit(10000)
-# There, all constants are interned, for good, and code is freed by the collector alone.
+# Without the GIL all constants are interned, for good, and code is freed by the collector alone.
 FREE_THREADED = "t" in sys.abiflags
 if not FREE_THREADED:
     gc.disable()
@@ -33,7 +33,7 @@ NAME = re.compile(rb"""["']([A-Za-z0-9_]++)["']""")
 def names_in(constants):
     for constant in constants:
         if isinstance(constant, frozenset):
-            # Never among the known names, so such a module is always compiled again.
+            # Without the GIL the set itself: never among the known names, so the module is compiled again.
             yield from [constant] if FREE_THREADED else filter(is_name, constant)
         elif isinstance(constant, types.CodeType):
             yield from names_in(constant.co_consts)

@@ -1,5 +1,5 @@
-//! Files whose bytes need not stay in memory: a blob is as large as a machine's memory may be, is read once
-//! more at most, and would push out what other programs have there.
+//! Files whose bytes need not stay in the page cache: a blob may be as large as a machine's memory, is seldom
+//! read more than once, and would push out what other programs have there.
 
 use std::{
     io::{self, IoSlice, Write},
@@ -22,7 +22,7 @@ pub(crate) enum Cached {
     No,
 }
 
-/// Writes to a file at its position.
+/// Writes to a file at its position; its bytes pass through the page cache, or stay there.
 #[derive(Debug)]
 pub(crate) struct Passing<F> {
     file: F,
