@@ -13,11 +13,12 @@ use super::{
     figures::{Figures, Row, Wanted, seconds},
 };
 
-/// The wheels are in a volume, so that they are not copied into the build.
+/// The wheels are in a volume, so that they are not copied into the build; and uv keeps no cache, which
+/// would go into the image beside what is installed, and be compressed with it.
 const CONTAINERFILE: &str = "FROM scratch
 ADD root.tar /
 RUN /bench/uv pip install --no-config --no-index --offline --no-deps --compile-bytecode \
-    --link-mode copy --break-system-packages --python /usr/bin/python3.14 /bench/wheels/*.whl
+    --no-cache --break-system-packages --python /usr/bin/python3.14 /bench/wheels/*.whl
 ";
 
 pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
@@ -71,16 +72,18 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
             .arg(format!("{}:/bench:ro", volume.display()))
             .arg(&context),
     )?;
+    let written = bed.path("bench.tar");
     let pushed = measure(
         buildah()
             .args(["push", "bench"])
-            .arg(format!("oci-archive:{}", bed.path("bench.tar").display())),
+            .arg(format!("oci-archive:{}", written.display())),
     )?;
     let theirs = system.seconds + built.seconds + pushed.seconds;
     figures.note(format!(
-        "the Containerfile: mmdebstrap {}, buildah build {}, writing the archive {}",
+        "the Containerfile: mmdebstrap {}, buildah build {}, writing the archive of {} MB {}",
         seconds(system.seconds),
         seconds(built.seconds),
+        fs::metadata(&written)?.len() / 1_000_000,
         seconds(pushed.seconds)
     ));
     figures.row(Row {
