@@ -1,5 +1,5 @@
-//! Files whose bytes need not stay in the page cache: a blob may be as large as a machine's memory, is seldom
-//! read more than once, and would push out what other programs have there.
+//! Files whose bytes need not stay in the page cache: an image's blobs may be as large as a machine's memory,
+//! are seldom read soon after they are made, and would push out what other programs have there.
 
 use std::{
     io::{self, IoSlice, Write},
@@ -8,8 +8,8 @@ use std::{
 
 use rustix::io::{Errno, ReadWriteFlags, pwritev2};
 
-/// `RWF_DONTCACHE`: the pages are given up once they are on the disk, which nobody waits for (Linux 6.14, on
-/// file systems that can do it).
+/// `RWF_DONTCACHE`: writing to the disk begins at once, and the pages are given up when they are there. The
+/// flag is of Linux 6.14; file systems took it up one after the other, later.
 const DONT_CACHE: ReadWriteFlags = ReadWriteFlags::from_bits_retain(0x80);
 /// The offset that stands for the file's own position (pwritev2(2)).
 const HERE: u64 = u64::MAX;
@@ -17,12 +17,13 @@ const HERE: u64 = u64::MAX;
 /// Whether what is written stays in the page cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cached {
+    /// As any file's does.
     Yes,
     /// Where the kernel and the file system can do it; elsewhere it stays.
     No,
 }
 
-/// Writes to a file at its position; its bytes pass through the page cache, or stay there.
+/// Writes to a file at its position.
 #[derive(Debug)]
 pub(crate) struct Passing<F> {
     file: F,
@@ -43,7 +44,11 @@ impl<F: Write + AsFd> Write for Passing<F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.cached == Cached::No {
             match pwritev2(&self.file, &[IoSlice::new(bytes)], HERE, DONT_CACHE) {
-                Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => self.cached = Cached::Yes,
+                // EPERM: a filter of system calls that does not know this one. Where it is the file that may not
+                // be written to, `write` says so too.
+                Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM) => {
+                    self.cached = Cached::Yes;
+                }
                 written => return Ok(written?),
             }
         }
@@ -87,7 +92,36 @@ mod tests {
         assert_eq!(io::read_to_string(&mut reader).unwrap(), "into a pipe");
     }
 
-    /// `/dev/full` has no room.
+    /// ext4 (and what its driver takes for its own) can do it since Linux 6.17.
+    #[test]
+    fn where_it_can_be_done_it_is() {
+        let file = tempfile::tempfile().unwrap();
+        let ext4 = rustix::fs::fstatfs(&file).unwrap().f_type == 0xef53;
+        let system = rustix::system::uname();
+        let release = system.release().to_str().unwrap();
+        let mut numbers = release
+            .split(['.', '-'])
+            .map_while(|part| part.parse().ok());
+        let version: (u32, u32) = (numbers.next().unwrap(), numbers.next().unwrap());
+        if !ext4 || version < (6, 17) {
+            eprintln!("skipped: needs ext4 and Linux 6.17; this is {release}, ext4: {ext4}");
+            return;
+        }
+        let mut passing = Passing::new(file, Cached::No);
+        passing.write_all(&[b'a'; 100_000]).unwrap();
+        assert_eq!(passing.cached, Cached::No);
+    }
+
+    #[test]
+    fn an_error_is_told_and_not_taken_for_what_cannot_be_done() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut passing = Passing::new(fs::File::open(file.path()).unwrap(), Cached::No);
+        let error = passing.write_all(b"into a file that is read").unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(Errno::BADF.raw_os_error()));
+        assert_eq!(passing.cached, Cached::No);
+    }
+
+    /// `/dev/full` has no room, and cannot do it.
     #[test]
     fn a_full_disk_is_told() {
         if !Path::new("/dev/full").exists() {

@@ -25,7 +25,10 @@ use std::{
 use lock::{ObjectId, Sha256};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{BlobWriter, Error, FileWriter, Key, KeyLock, Result, Scratch, error::io_at, temp};
+use crate::{
+    BlobWriter, Error, FileWriter, Key, KeyLock, Result, Scratch, error::io_at, passing::Cached,
+    temp,
+};
 
 /// The format that this crate reads and writes.
 const VERSION: u32 = 1;
@@ -166,12 +169,13 @@ impl Store {
         is_file_of_size(&self.download_path(digest), size)
     }
 
-    /// Starts a blob whose digest is not known yet.
+    /// Starts a blob whose digest is not known yet. Its bytes do not stay in the page cache, where the
+    /// system can let them pass.
     ///
     /// # Errors
     /// When no file can be made in the store.
     pub fn blob_writer(&self) -> Result<BlobWriter> {
-        BlobWriter::new(self)
+        BlobWriter::new(self, Cached::No)
     }
 
     /// The record of what a recipe gave. One that is damaged counts as absent.

@@ -8,7 +8,7 @@ use std::{
 use lock::Sha256;
 use sha2::Digest as _;
 
-use crate::{Error, Result, Store, error::io_at};
+use crate::{BlobWriter, Error, Result, Store, error::io_at, passing::Cached};
 
 /// Either of [`Store::take_blob`] and [`Store::take_unnamed`]: the blob's digest and its size in bytes, where it
 /// is read from, and who hears of every stretch of bytes.
@@ -26,7 +26,8 @@ impl Store {
         reader: &mut dyn Read,
         advance: &dyn Fn(u64),
     ) -> Result<()> {
-        let mut writer = self.blob_writer()?;
+        // Who takes a blob reads it at once, to see what is in it.
+        let mut writer = BlobWriter::new(self, Cached::Yes)?;
         self.copy(blob, reader, &mut writer, advance)?;
         writer.commit(blob.0)?;
         Ok(())

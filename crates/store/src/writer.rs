@@ -17,8 +17,7 @@ use crate::{
 
 /// A blob that is being written. Hashing is the writer's business.
 ///
-/// Dropped without [`BlobWriter::commit`], it leaves nothing. Its bytes do not stay in the page cache
-/// where the kernel can let them pass.
+/// Dropped without [`BlobWriter::commit`], it leaves nothing.
 #[derive(Debug)]
 pub struct BlobWriter {
     aside: Aside,
@@ -26,18 +25,19 @@ pub struct BlobWriter {
 }
 
 impl BlobWriter {
-    pub(crate) fn new(store: &Store) -> Result<Self> {
+    pub(crate) fn new(store: &Store, cached: Cached) -> Result<Self> {
         Ok(Self {
-            aside: Aside::new(store.root(), Cached::No)?,
+            aside: Aside::new(store.root(), cached)?,
             store: store.clone(),
         })
     }
 
-    /// Moves the blob into place under its digest, which the caller has computed, and gives its
-    /// path. A blob that is there already has the same bytes, so it is replaced.
+    /// Waits until the blob is on the disk, moves it into place under its digest, which the caller has
+    /// computed, and gives its path. A blob that is there already has the same bytes, so it is replaced.
     ///
     /// # Errors
-    /// When the rest cannot be written or the file cannot be moved.
+    /// When the rest cannot be written, or the disk says that something was not, or the file cannot be
+    /// moved.
     pub fn commit(self, digest: &Sha256) -> Result<PathBuf> {
         self.aside.commit(self.store.blob_path(digest))
     }
@@ -62,10 +62,10 @@ impl FileWriter {
         })
     }
 
-    /// Moves the file into place and gives its path.
+    /// Waits until the file is on the disk, moves it into place and gives its path.
     ///
     /// # Errors
-    /// When the rest cannot be written or the file cannot be moved.
+    /// As [`BlobWriter::commit`].
     pub fn commit(self) -> Result<PathBuf> {
         let path = self.aside.commit(self.target)?;
         self.store.settle(&path)?;
@@ -82,15 +82,19 @@ impl Aside {
         Ok(Self(BufWriter::with_capacity(64 << 10, file)))
     }
 
+    /// Waits until the file is on the disk, and moves it into place.
     fn commit(self, target: PathBuf) -> Result<PathBuf> {
         let file = self.0.into_inner().map_err(|error| {
             let error = error.into_error();
             io_at("write", &target)(error)
         })?;
-        // No fsync: a kill cannot tear a rename, and after a power loss sizes and digests are
-        // checked before a file is believed.
-        file.into_inner()
-            .persist(&target)
+        let file = file.into_inner();
+        // What is there is believed, for good: so its bytes must be there even after a power loss, and an error
+        // that the disk tells late must not be missed. A kill cannot tear the rename.
+        file.as_file()
+            .sync_data()
+            .map_err(|error| io_at("write", &target)(error))?;
+        file.persist(&target)
             .map_err(|error| io_at("write", &target)(error.error))?;
         Ok(target)
     }

@@ -143,7 +143,8 @@ impl<'a> Partial<'a> {
         Ok(())
     }
 
-    /// Moves the whole artifact into place. No fsync: see `writer`.
+    /// Moves the whole artifact into place. It is not waited for: it has checksums of its own, which are held
+    /// against it when it is read.
     pub(super) fn finish(self) -> Result<()> {
         seen::prepare(self.file.file());
         drop(self.file);
