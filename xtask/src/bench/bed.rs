@@ -111,6 +111,17 @@ impl Bed {
         self.store.join("downloads/sha256").join(name)
     }
 
+    /// The bytecode that its store has, a file for each wheel.
+    pub fn bytecode(&self) -> Result<Vec<PathBuf>> {
+        let packs = self.store.join("files/bytecode");
+        if !packs.exists() {
+            return Ok(Vec::new());
+        }
+        fs::read_dir(packs)?
+            .map(|entry| Ok(entry?.path()))
+            .collect()
+    }
+
     /// Takes results away. Folders with many files are moved aside, not removed: a file system that has
     /// just removed them is slow for a while.
     pub fn keep(&self, kept: Kept) -> Result<()> {
@@ -145,12 +156,17 @@ impl Bed {
                 fs::rename(&from, aside.join(at.to_string()))?;
             }
         }
-        // What was written is not written out at the expense of what is measured.
-        command::quietly(&mut Command::new("sync"))
+        command::sync().map(drop)
     }
 
-    /// Makes room: removes what earlier comparisons have moved aside. Files are made slowly for some minutes then, so
-    /// it comes before all sides of a comparison.
+    /// Takes results away, and measures what builds them anew.
+    pub fn after(&self, kept: Kept, command: Result<Command>) -> Result<Run> {
+        self.keep(kept)?;
+        command::measure(&mut command?)
+    }
+
+    /// Makes room: removes what earlier comparisons have moved aside. Files are made slowly for five
+    /// minutes then, so it comes before all sides of a comparison.
     pub fn remove_aside(&self) -> Result<()> {
         for number in 0..self.aside.load(Ordering::Relaxed) {
             let aside = self.path(&format!("aside-{number}"));
@@ -215,8 +231,17 @@ impl Bed {
         lock
     }
 
-    /// Runs both in turns, as often as asked for, each after its own preparation; gives medians.
+    /// Runs all in turns, as often as asked for, each after its own preparation; gives medians.
     pub fn in_turns(&self, sides: &mut [&mut dyn FnMut() -> Result<Run>]) -> Result<Vec<Run>> {
+        let runs = self.rounds_of(sides)?;
+        Ok(runs.iter().map(|runs| median(runs)).collect())
+    }
+
+    /// The same, but gives all runs of each.
+    pub fn rounds_of(
+        &self,
+        sides: &mut [&mut dyn FnMut() -> Result<Run>],
+    ) -> Result<Vec<Vec<Run>>> {
         let mut runs: Vec<Vec<Run>> = sides.iter().map(|_| Vec::new()).collect();
         for round in 0..self.rounds {
             for (side, runs) in sides.iter_mut().zip(&mut runs) {
@@ -225,7 +250,7 @@ impl Bed {
                 runs.push(run);
             }
         }
-        Ok(runs.iter().map(|runs| median(runs)).collect())
+        Ok(runs)
     }
 }
 

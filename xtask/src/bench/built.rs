@@ -8,6 +8,8 @@ use zip_reader::{Method, ZipFile};
 /// A part of a built image.
 #[derive(Debug, serde::Deserialize)]
 pub struct Part {
+    /// What it is called.
+    pub name: String,
     /// The blob's path.
     pub path: PathBuf,
     /// The blob's size in bytes.
@@ -34,6 +36,15 @@ pub fn parts(mut command: Command) -> Result<Vec<Part>> {
         .into_iter()
         .flat_map(|layer| layer.parts)
         .collect())
+}
+
+impl Part {
+    /// Whether it is of Debian packages, none of whose files lie deflated.
+    pub fn is_debian(&self) -> bool {
+        // A large one has its number behind it.
+        let name = self.name.split(' ').next();
+        matches!(self.name.as_str(), "python" | "python system") || name == Some("debian")
+    }
 }
 
 /// Bytes that lie deflated in wheels.

@@ -4,7 +4,8 @@
 use std::{
     fs::File,
     io::{Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
+    process::Command,
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -14,7 +15,10 @@ use layer::Compression;
 use sha2::Digest;
 use zip_reader::ZipFile;
 
-use super::built::Part;
+use super::{
+    bed::Bed,
+    built::{Part, deflated, parts},
+};
 
 /// Bytes that are compressed at a time, as in a layer.
 const PIECE: usize = 4 << 20;
@@ -86,47 +90,129 @@ fn on_all_threads<T: Send>(items: Vec<T>, work: impl Fn(T) -> Result<()> + Sync)
     })
 }
 
-/// Measures on the parts of a zstd image and the wheels that they were made of.
-pub fn measure(parts: &[Part], wheels: &[std::path::PathBuf], folder: &Path) -> Result<Speeds> {
+/// What a build comes to at best, in both encodings.
+#[derive(Debug)]
+pub struct Least {
+    pub speeds: Speeds,
+    pub gzip: Amounts,
+    pub zstd: Amounts,
+    /// Bytes of bytecode among what is packed.
+    bytecode: u64,
+}
+
+impl Least {
+    /// Of what `build` makes with each compression, out of these wheels and more. What of it is not in the
+    /// bed's store is built; bytecode that other builds left there counts, too.
+    pub fn of(
+        bed: &Bed,
+        wheels: &[lock::Wheel],
+        build: &dyn Fn(&str) -> Result<Command>,
+    ) -> Result<Self> {
+        let wheels: Vec<PathBuf> = wheels
+            .iter()
+            .map(|wheel| bed.download(&wheel.sha256))
+            .collect();
+        let deflated = deflated(&wheels)?;
+        let (gzip, zstd) = (parts(build("gzip")?)?, parts(build("zstd")?)?);
+        let packs = bed.bytecode()?;
+        let sizes = packs.iter().map(|pack| Ok(pack.metadata()?.len()));
+        let bytecode = sizes.sum::<Result<u64>>()?;
+        Ok(Self {
+            speeds: measure(&zstd, &wheels, &packs, &bed.path(""))?,
+            gzip: Amounts::of(&gzip, deflated, true)?,
+            zstd: Amounts::of(&zstd, deflated, false)?,
+            bytecode,
+        })
+    }
+
+    /// The same without the bytecode, to be held against who makes none.
+    pub fn without_bytecode(mut self) -> Self {
+        for amounts in [&mut self.gzip, &mut self.zstd] {
+            amounts.leave_out(self.bytecode);
+        }
+        self
+    }
+
+    /// As gzip, in seconds.
+    pub fn gzip_seconds(&self) -> f64 {
+        self.speeds.floor(self.gzip)
+    }
+
+    /// As zstd -3, in seconds.
+    pub fn zstd_seconds(&self) -> f64 {
+        self.speeds.floor(self.zstd)
+    }
+}
+
+/// Reads pieces, and gives the first and every so many after it to `work`.
+fn every(
+    nth: usize,
+    reader: &mut dyn Read,
+    mut work: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let mut piece = Vec::with_capacity(PIECE);
+    for number in 0.. {
+        piece.clear();
+        if reader.take(PIECE as u64).read_to_end(&mut piece)? == 0 {
+            break;
+        }
+        if number % nth == 0 {
+            work(&piece)?;
+        }
+    }
+    Ok(())
+}
+
+/// Measures on the parts of a zstd image, and on the wheels and the bytecode that they were made of.
+fn measure(
+    parts: &[Part],
+    wheels: &[PathBuf],
+    bytecode: &[PathBuf],
+    folder: &Path,
+) -> Result<Speeds> {
     let all = Mutex::new(Speeds::default());
     let with = |change: &dyn Fn(&mut Speeds)| {
         if let Ok(mut all) = all.lock() {
             change(&mut all);
         }
     };
+    let tar =
+        |part: &Part| -> Result<_> { Ok(Compression::default().decoder(File::open(&part.path)?)?) };
     on_all_threads(parts.iter().collect(), |part: &Part| {
-        let mut tar = Compression::default().decoder(File::open(&part.path)?)?;
         let mut compressor = zstd::bulk::Compressor::new(3)?;
-        let mut deflater = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
-        let mut piece = Vec::with_capacity(PIECE);
         let mut frame = Vec::with_capacity(zstd::zstd_safe::compress_bound(PIECE));
-        let mut packed = vec![0; deflater.deflate_compress_bound(PIECE)];
-        for number in 0.. {
-            piece.clear();
-            let size = tar.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
-            if size == 0 {
-                break;
-            }
-            if number % EVERY != 0 {
-                continue;
-            }
-            let piece = piece.as_slice();
-            let (zstd, made) = timed(size, || compressor.compress_to_buffer(piece, &mut frame));
-            made?;
-            let (sha256, _) = timed(size, || sha2::Sha256::digest(piece));
-            // What is deflated in a gzip layer is mostly text and programs; a quarter of that will do.
-            let deflate = (number % (4 * EVERY) == 0).then(|| {
-                let (deflate, made) = timed(size, || deflater.deflate_compress(piece, &mut packed));
-                made.map(|_| deflate)
+        every(EVERY, &mut tar(part)?, |piece| {
+            let (zstd, made) = timed(piece.len(), || {
+                compressor.compress_to_buffer(piece, &mut frame)
             });
-            let deflate = deflate.transpose()?;
+            made?;
+            let (sha256, _) = timed(piece.len(), || sha2::Sha256::digest(piece));
             with(&|all| {
                 all.zstd.add(zstd);
                 all.sha256.add(sha256);
-                all.deflate.add(deflate.unwrap_or_default());
             });
-        }
-        Ok(())
+            Ok(())
+        })
+    })?;
+    // What a gzip layer deflates, mostly: bytecode and Debian's files. Taken from the end: the large ones first.
+    let debian = parts.iter().filter(|part| part.is_debian()).map(Ok);
+    let plain: Vec<std::result::Result<&Part, &PathBuf>> =
+        bytecode.iter().map(Err).chain(debian).collect();
+    on_all_threads(plain, |plain| {
+        let mut deflater = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
+        let mut packed = vec![0; deflater.deflate_compress_bound(PIECE)];
+        let mut reader: Box<dyn Read> = match plain {
+            Ok(part) => Box::new(tar(part)?),
+            Err(path) => Box::new(File::open(path)?),
+        };
+        every(1, &mut reader, |piece| {
+            let (deflate, made) = timed(piece.len(), || {
+                deflater.deflate_compress(piece, &mut packed)
+            });
+            made?;
+            with(&|all| all.deflate.add(deflate));
+            Ok(())
+        })
     })?;
     on_all_threads(wheels.to_vec(), |wheel| {
         let zip = ZipFile::open(&wheel)?;
@@ -145,7 +231,9 @@ pub fn measure(parts: &[Part], wheels: &[std::path::PathBuf], folder: &Path) -> 
 }
 
 fn disk(folder: &Path) -> Result<Speed> {
-    let block = vec![0x5a; 4 << 20];
+    // Nothing that a disk could compress.
+    let mut block = vec![0; 4 << 20];
+    File::open("/dev/urandom")?.read_exact(&mut block)?;
     let mut file = tempfile::tempfile_in(folder)?;
     let (speed, done) = timed(block.len() * 128, || {
         (0..128)
@@ -173,22 +261,34 @@ pub struct Amounts {
 
 impl Amounts {
     /// Of a build's parts, when so many of their bytes lie deflated in wheels.
-    pub fn of(parts: &[Part], deflated: u64, gzip: bool) -> Self {
+    fn of(parts: &[Part], deflated: u64, gzip: bool) -> Result<Self> {
         let tars = parts.iter().map(|part| part.diff_size).sum::<u64>();
-        Self {
+        let plain = tars
+            .checked_sub(deflated)
+            .ok_or_else(|| anyhow!("the wheels hold more than what was made of them"))?;
+        Ok(Self {
             inflated: deflated,
-            compressed: if gzip { tars - deflated } else { tars },
+            compressed: if gzip { plain } else { tars },
             tars,
             blobs: parts.iter().map(|part| part.size).sum(),
             gzip,
-        }
+        })
+    }
+
+    /// Leaves out so many bytes that did not lie deflated, and their share of the blobs.
+    fn leave_out(&mut self, bytes: u64) {
+        let bytes = bytes.min(self.compressed);
+        let share = bytes as f64 / self.tars.max(1) as f64;
+        self.blobs -= (self.blobs as f64 * share) as u64;
+        self.compressed -= bytes;
+        self.tars -= bytes;
     }
 }
 
 impl Speeds {
     /// The least time, in seconds: all the processor's work spread evenly over its threads, or the disk,
     /// whichever takes longer.
-    pub fn floor(&self, amounts: Amounts) -> f64 {
+    fn floor(&self, amounts: Amounts) -> f64 {
         let threads = std::thread::available_parallelism().map_or(1, usize::from) as f64;
         let compressor = if amounts.gzip {
             self.deflate

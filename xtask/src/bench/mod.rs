@@ -25,8 +25,8 @@ use figures::Figures;
 
 /// Measures builds, beside other tools and beside what this machine could do at best.
 ///
-/// Every comparison runs both sides in turns and takes medians; ratios count, seconds depend on the
-/// machine. Tools that are not installed (mmdebstrap, buildah, docker-registry, skopeo) are said to be missing and passed over.
+/// Comparisons run all sides in turns and take medians, but for buildah's side, which runs once; ratios count,
+/// seconds depend on the machine. Tools that are not installed (mmdebstrap, buildah, docker-registry, skopeo) are said to be missing and passed over.
 /// Needs about 65 GB of disk for all of it. Standard output is the table, in Markdown.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -47,7 +47,7 @@ pub struct Args {
     /// These benchmarks alone.
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     only: Vec<String>,
-    /// How often each is run; the comparison with buildah is run once.
+    /// How often each is run; buildah is run once.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Where figures.json, figures.md and the plots go [default: dist/bench].

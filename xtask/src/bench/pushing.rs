@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::{
     bed::Bed,
-    command::{Run, exists, measure, quietly},
+    command::{Run, exists, measure, quietly, sync},
     figures::{Figures, Row, Wanted, megabytes, seconds},
 };
 
@@ -36,7 +36,7 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
             fs::remove_dir_all(&folder)?;
         }
         let registry = Registry::start(&folder)?;
-        quietly(&mut Command::new("sync"))?;
+        sync()?;
         measure(&mut push(&format!("{}/bench:latest", registry.address))?)
     };
     let ours = |to: &str| -> Result<Command> {

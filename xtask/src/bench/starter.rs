@@ -1,15 +1,13 @@
 //! The whole image: from downloads alone, and its packing beside what the machine could do at best.
 
-use std::{path::PathBuf, process::Command};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use super::{
     bed::{Bed, Kept},
-    built::{deflated, parts},
-    command::{Run, measure},
     figures::{Figures, Row, Wanted, megabytes, seconds},
-    floor::{self, Amounts},
+    floor::Least,
     plot,
 };
 use crate::timings::Report;
@@ -18,49 +16,32 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
     let path = bed.write_lock("whole", &bed.lock)?;
     let image =
         |codec: &str| -> Result<Command> { bed.strata(&["image", "--compression", codec], &path) };
-    let after = |kept: Kept, codec: &str| -> Result<Run> {
-        bed.keep(kept)?;
-        measure(&mut image(codec)?)
-    };
-    let whole = bed.in_turns(&mut [&mut || after(Kept::Nothing, "zstd")])?[0];
+    let whole = bed.in_turns(&mut [&mut || bed.after(Kept::Nothing, image("zstd"))])?[0];
     figures.stages(stages(bed, "zstd -3, empty results")?);
     // What is left is taken away step by step: bytecode, and then the systems, are what the
     // differences come to.
-    let compiled = bed.in_turns(&mut [&mut || after(Kept::Systems, "zstd")])?[0];
-    let packed =
-        bed.in_turns(
-            &mut [&mut || after(Kept::SystemsAndBytecode, "zstd"), &mut || {
-                after(Kept::SystemsAndBytecode, "gzip")
-            }],
-        )?;
+    let compiled = bed.in_turns(&mut [&mut || bed.after(Kept::Systems, image("zstd"))])?[0];
+    let packed = bed.in_turns(&mut [
+        &mut || bed.after(Kept::SystemsAndBytecode, image("zstd")),
+        &mut || bed.after(Kept::SystemsAndBytecode, image("gzip")),
+    ])?;
     figures.stages(stages(bed, "gzip, systems and bytecode in the store")?);
     let (zstd, gzip) = (packed[0], packed[1]);
 
-    let gzip_parts = parts(image("gzip")?)?;
-    bed.keep(Kept::SystemsAndBytecode)?;
-    let zstd_parts = parts(image("zstd")?)?;
-    let wheels: Vec<PathBuf> = bed
-        .lock
-        .wheels
-        .iter()
-        .map(|wheel| bed.download(&wheel.sha256))
-        .collect();
-    let speeds = floor::measure(&zstd_parts, &wheels, &bed.path(""))?;
-    let deflated = deflated(&wheels)?;
-    let of_zstd = Amounts::of(&zstd_parts, deflated, false);
-    let of_gzip = Amounts::of(&gzip_parts, deflated, true);
-    figures.note(speeds.shown());
+    let least = Least::of(bed, &bed.lock.wheels, &image)?;
+    figures.note(least.speeds.shown());
     figures.note(format!(
-        "{}: {} of tar in {} parts, {} of it deflated in wheels; {} as zstd -3, {} as gzip",
+        "{}: {} of tar, {} of it deflated in wheels; {} as zstd -3, {} as gzip",
         bed.lock.edition,
-        megabytes(of_zstd.tars),
-        zstd_parts.len(),
-        megabytes(deflated),
-        megabytes(of_zstd.blobs),
-        megabytes(of_gzip.blobs),
+        megabytes(least.zstd.tars),
+        megabytes(least.zstd.inflated),
+        megabytes(least.zstd.blobs),
+        megabytes(least.gzip.blobs),
     ));
-    for (name, run, amounts) in [("zstd -3", zstd, of_zstd), ("gzip", gzip, of_gzip)] {
-        let least = speeds.floor(amounts);
+    for (name, run, least) in [
+        ("zstd -3", zstd, least.zstd_seconds()),
+        ("gzip", gzip, least.gzip_seconds()),
+    ] {
         figures.row(Row {
             what: format!("packing {}, {name}", bed.lock.edition),
             ours: seconds(run.seconds),

@@ -1,16 +1,15 @@
 //! All wheels of the edition as one layer, beside `uv pip install --target` of them with a warm cache.
 
-use std::{cell::RefCell, fs, os::unix::fs::symlink, path::PathBuf, process::Command};
+use std::{cell::RefCell, fs, os::unix::fs::symlink, process::Command};
 
 use anyhow::Result;
 use lock::LayerName;
 
 use super::{
     bed::{Bed, Kept, median},
-    built::{deflated, parts},
     command::{Run, measure, quietly, to_disk},
     figures::{Figures, Row, Wanted, seconds},
-    floor::{self, Amounts},
+    floor::Least,
 };
 
 pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
@@ -47,9 +46,11 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
     };
     // Its cache becomes warm, and our bytecode is made: neither side is measured with that.
     quietly(&mut install())?;
+    bed.keep(Kept::Systems)?;
     let layer = |codec: &str| bed.strata(&["layer", "deps", "--compression", codec], &path);
     quietly(&mut layer("zstd")?)?;
-    // Each run is measured twice: to its end, and until all of it is on the disk.
+    // Each run is measured twice: to its end (our blobs are on the disk then, uv's files may not be), and until
+    // all of it is.
     let sides = ["gzip", "zstd", "uv"];
     let on_disk = RefCell::new(sides.map(|_| Vec::new()));
     let side = |at: usize| -> Result<Run> {
@@ -62,10 +63,10 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
         on_disk.borrow_mut()[at].push(to_disk(run)?);
         Ok(run)
     };
-    let in_memory = bed.in_turns(&mut [&mut || side(0), &mut || side(1), &mut || side(2)])?;
+    let to_the_end = bed.in_turns(&mut [&mut || side(0), &mut || side(1), &mut || side(2)])?;
     let on_disk: Vec<Run> = on_disk.take().iter().map(|runs| median(runs)).collect();
     for (runs, place, wanted) in [
-        (&in_memory, "", Wanted::AtLeast(1.5)),
+        (&to_the_end, "", Wanted::AtLeast(1.5)),
         (&on_disk, ", until all is on the disk", Wanted::Nothing),
     ] {
         for (at, codec) in ["gzip", "zstd -3"].into_iter().enumerate() {
@@ -82,24 +83,19 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
         }
     }
     // What the machine could do at best: whether any tool could.
-    let paths: Vec<PathBuf> = lock
-        .wheels
-        .iter()
-        .map(|wheel| bed.download(&wheel.sha256))
-        .collect();
-    let deflated = deflated(&paths)?;
-    let (gzip_parts, zstd_parts) = (parts(layer("gzip")?)?, parts(layer("zstd")?)?);
-    let speeds = floor::measure(&zstd_parts, &paths, &bed.path(""))?;
-    for (codec, parts, gzip) in [("gzip", &gzip_parts, true), ("zstd -3", &zstd_parts, false)] {
-        let least = speeds.floor(Amounts::of(parts, deflated, gzip));
+    let least = Least::of(bed, &lock.wheels, &layer)?.without_bytecode();
+    for (codec, least) in [
+        ("gzip", least.gzip_seconds()),
+        ("zstd -3", least.zstd_seconds()),
+    ] {
         figures.row(Row {
             what: format!(
-                "{} wheels at this machine's floor, {codec}",
+                "{} wheels at this machine's floor without bytecode, {codec}",
                 lock.wheels.len()
             ),
             ours: seconds(least),
-            against: format!("uv to a folder {}", seconds(in_memory[2].seconds)),
-            ratio: in_memory[2].seconds / least,
+            against: format!("uv to a folder {}", seconds(to_the_end[2].seconds)),
+            ratio: to_the_end[2].seconds / least,
             wanted: Wanted::Nothing,
         });
     }
