@@ -165,14 +165,27 @@ impl Bed {
         command::measure(&mut command?)
     }
 
-    /// Makes room: removes what earlier comparisons have moved aside. Files are made slowly for five
-    /// minutes then, so it comes before all sides of a comparison.
+    /// Makes room: removes what earlier comparisons have moved aside.
     pub fn remove_aside(&self) -> Result<()> {
         for number in 0..self.aside.load(Ordering::Relaxed) {
             let aside = self.path(&format!("aside-{number}"));
             if aside.exists() {
                 fs::remove_dir_all(aside)?;
             }
+        }
+        self.forget(&self.lock)
+    }
+
+    /// Lets ext4 forget what was removed, where the user may: for five minutes, or until its tables leave the
+    /// memory, it looks at each freed inode when it makes a file. A lock's downloads are read in again.
+    pub fn forget(&self, lock: &Lock) -> Result<()> {
+        // The second writes what the first one's journal still held.
+        command::sync()?;
+        command::sync()?;
+        let _ = fs::write("/proc/sys/vm/drop_caches", "1");
+        for artifact in lock.artifacts() {
+            let mut file = fs::File::open(self.download(&artifact.sha256))?;
+            std::io::copy(&mut file, &mut std::io::sink())?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use lock::LayerName;
 
 use super::{
     bed::{Bed, Kept},
-    command::{Run, exists, measure, quietly, sync},
+    command::{Run, exists, measure, quietly},
     figures::{Figures, Row, Wanted, seconds},
 };
 
@@ -24,14 +24,14 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
         let out = bed.path(&format!("mmdebstrap.tar{ending}"));
         let mut command = mmdebstrap(bed, &lock, &archive, &names, &out)?;
         command.args(options);
-        forget(bed, &lock)?;
+        bed.forget(&lock)?;
         let run = measure(&mut command);
         let _ = fs::remove_file(out);
         run
     };
     let ours = || {
         bed.keep(Kept::Nothing)?;
-        forget(bed, &lock)?;
+        bed.forget(&lock)?;
         measure(&mut bed.strata(&["image", "--up-to", "base"], &path)?)
     };
     let rounds = bed.rounds_of(&mut [
@@ -40,7 +40,7 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
         &mut || theirs("", &[NO_WAITING]),
         &mut || theirs(".zst", &[NO_WAITING]),
     ])?;
-    // What is left of the trouble with removed files makes single rounds slow: so the best of each.
+    // mmdebstrap removes its root at its end; what is left of that trouble makes single rounds slow.
     let best = |runs: &Vec<Run>| {
         runs.iter()
             .map(|run| run.seconds)
@@ -63,23 +63,6 @@ pub fn run(bed: &Bed, figures: &mut Figures) -> Result<()> {
             ratio: theirs / best[0],
             wanted: Wanted::AtLeast(3.0),
         });
-    }
-    Ok(())
-}
-
-/// Lets ext4 forget what was removed, where the user may: mmdebstrap removes its root at its end, and for five
-/// minutes, or until its tables leave the memory, ext4 looks at each freed inode when it makes a file. The
-/// packages are read in again.
-fn forget(bed: &Bed, lock: &lock::Lock) -> Result<()> {
-    // The second writes what the first one's journal still held.
-    sync()?;
-    sync()?;
-    let _ = fs::write("/proc/sys/vm/drop_caches", "1");
-    for deb in &lock.debs {
-        std::io::copy(
-            &mut fs::File::open(bed.download(&deb.sha256))?,
-            &mut std::io::sink(),
-        )?;
     }
     Ok(())
 }

@@ -195,15 +195,19 @@ fn measure(
         })
     })?;
     // What a gzip layer deflates, mostly: bytecode and Debian's files. Taken from the end: the large ones first.
-    let debian = parts.iter().filter(|part| part.is_debian()).map(Ok);
-    let plain: Vec<std::result::Result<&Part, &PathBuf>> =
-        bytecode.iter().map(Err).chain(debian).collect();
+    enum Plain<'p> {
+        Tar(&'p Part),
+        Bytecode(&'p Path),
+    }
+    let debian = parts.iter().filter(|part| part.is_debian());
+    let plain = bytecode.iter().map(|pack| Plain::Bytecode(pack));
+    let plain = plain.chain(debian.map(Plain::Tar)).collect();
     on_all_threads(plain, |plain| {
         let mut deflater = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
         let mut packed = vec![0; deflater.deflate_compress_bound(PIECE)];
         let mut reader: Box<dyn Read> = match plain {
-            Ok(part) => Box::new(tar(part)?),
-            Err(path) => Box::new(File::open(path)?),
+            Plain::Tar(part) => Box::new(tar(part)?),
+            Plain::Bytecode(path) => Box::new(File::open(path)?),
         };
         every(1, &mut reader, |piece| {
             let (deflate, made) = timed(piece.len(), || {

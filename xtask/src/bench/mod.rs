@@ -25,8 +25,8 @@ use figures::Figures;
 
 /// Measures builds, beside other tools and beside what this machine could do at best.
 ///
-/// Comparisons run all sides in turns and take medians, but for buildah's side, which runs once; ratios count,
-/// seconds depend on the machine. Tools that are not installed (mmdebstrap, buildah, docker-registry, skopeo) are said to be missing and passed over.
+/// Comparisons run all sides in turns and take medians; buildah's side runs once, and of mmdebstrap's comparison
+/// the best rounds count. Ratios count, seconds depend on the machine. Tools that are not installed (mmdebstrap, buildah, docker-registry, skopeo) are said to be missing and passed over.
 /// Needs about 65 GB of disk for all of it. Standard output is the table, in Markdown.
 #[derive(Debug, clap::Args)]
 #[command(
